@@ -1,0 +1,112 @@
+import path from 'node:path';
+
+// Holds the import graph of src/ to the design. Pure: the text of every file in, broken rules out.
+
+/** The steps from argv to stdout. They know nothing of one another but types. */
+const stages = new Set(['options', 'request', 'wire', 'transport', 'images', 'files', 'journal', 'sandbox', 'terminal']);
+/** Who put the stages together; each may import those after it. */
+const composers = ['cli.ts', 'commands', 'run'];
+/** What everybody may import: errors and tables of data. */
+const leaves = new Set(['errors.ts', 'request/fields.ts', 'request/models.ts']);
+/** Packages that are slow to load, and so never on the way to `--help`. */
+const heavy = new Set(['undici', 'conf', 'ora', 'sharp', 'jsonc-parser', 'ajv']);
+const lineLimit = 400;
+
+interface Import {
+  /** A path below src/, or a package. Empty: known only at run time. */
+  target: string;
+  /** A type import leaves nothing in the program; a dynamic one is loaded when the program gets there. */
+  kind: 'static' | 'dynamic' | 'type';
+}
+type Graph = ReadonlyMap<string, readonly Import[]>;
+
+/** One line for every broken rule. `files` has paths below src/, with forward slashes. */
+export function violations(files: ReadonlyMap<string, string>): string[] {
+  const graph: Graph = new Map([...files].map(([file, text]) => [file, importsOf(file, text)]));
+  return [
+    ...[...files].flatMap(([file, text]) => misfits(file, text)),
+    ...[...graph].flatMap(([file, imports]) => imports.flatMap((each) => complaint(file, each, graph) ?? [])),
+    ...cycles(graph),
+    ...heavyAtStart(graph),
+  ];
+}
+
+/** The imports of a TypeScript file, in the layout that everybody writes: a statement begins its line. */
+export function importsOf(file: string, text: string): Import[] {
+  const code = text.replace(/("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/.*|\/\*[^]*?\*\//g, '$1');
+  const statements = code.matchAll(
+    /^[ \t]*(?:import|export)\b[ \t]*(type\b(?!\s*(?:from\s*['"]|,)))?(?:[^'"`;()=]*?\bfrom)?\s*(['"])([^'"\n]+)\2/gm,
+  );
+  const calls = code.matchAll(/(\btypeof\s+)?(?<![\w$.])import\s*\(\s*(?:(['"`])([^'"`$]+)\2)?/g);
+  const all: Import[] = [];
+  for (const [, type, , target = ''] of statements) all.push({ target: below(file, target), kind: type ? 'type' : 'static' });
+  for (const [, type, , target = ''] of calls) all.push({ target: below(file, target), kind: type ? 'type' : 'dynamic' });
+  return all;
+}
+
+function below(file: string, target: string): string {
+  return target.startsWith('.') ? path.posix.join(path.posix.dirname(file), target) : target;
+}
+
+/** Which part of the design a file belongs to: a stage, a composer, `leaf`, or nothing that the design knows. */
+function partOf(file: string): string | undefined {
+  if (leaves.has(file)) return 'leaf';
+  const [top = ''] = file.split('/');
+  return stages.has(top) || composers.includes(top) ? top : undefined;
+}
+
+function misfits(file: string, text: string): string[] {
+  const found = [];
+  const lines = text.trimEnd().split('\n').length;
+  if (lines > lineLimit) found.push(`${file}: ${lines} lines, more than ${lineLimit}`);
+  if (!partOf(file)) found.push(`${file}: the design has no such place (test/tools/architecture.ts lists them)`);
+  return found;
+}
+
+function complaint(file: string, { target, kind }: Import, graph: Graph): string | undefined {
+  if (target === '') return `${file}: import() of something that only a run can tell`;
+  if (!target.endsWith('.ts')) return undefined;
+  if (!graph.has(target)) return `${file}: ${target} does not exist`;
+  const [from, to] = [partOf(file), partOf(target)];
+  if (from === undefined || to === undefined || to === 'leaf') return undefined;
+  const rule = whyNot(from, to, kind === 'type' && path.posix.basename(target) === 'types.ts');
+  return rule && `${file}: imports ${target}, but ${rule}`;
+}
+
+function whyNot(from: string, to: string, typesOnly: boolean): string | undefined {
+  if (composers.includes(from))
+    return composers.includes(to) && composers.indexOf(to) < composers.indexOf(from) ? `${from} does not know ${to}` : undefined;
+  if (composers.includes(to)) return `only ${composers.slice(0, composers.indexOf(to) + 1).join(', ')} know ${to}`;
+  if (from === to || typesOnly) return undefined;
+  return from === 'leaf'
+    ? 'a leaf imports other leaves, and types from a types.ts'
+    : `of another stage one takes only types, with \`import type\` from its types.ts`;
+}
+
+/** One path for each import that closes a circle; type imports count as well. */
+function cycles(graph: Graph): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(file);
+    if (start >= 0) found.push(`cycle: ${[...trail.slice(start), file].join(' → ')}`);
+    if (start >= 0 || done.has(file)) return;
+    for (const { target } of graph.get(file) ?? []) visit(target, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return found;
+}
+
+/** Heavy packages that static imports load before the program has looked at its arguments. */
+function heavyAtStart(graph: Graph): string[] {
+  const trails = new Map([['cli.ts', 'cli.ts']]);
+  const found: string[] = [];
+  for (const [file, trail] of trails)
+    for (const { target, kind } of graph.get(file) ?? []) {
+      if (kind !== 'static') continue;
+      if (graph.has(target)) trails.set(target, trails.get(target) ?? `${trail} → ${target}`);
+      else if (heavy.has(target.split('/')[0] ?? '')) found.push(`at start: ${trail} → ${target}; import() it where it is needed`);
+    }
+  return found;
+}

@@ -1,0 +1,121 @@
+// Bundles src/cli.ts into dist/: what the launcher imports and the package ships. Types are checked elsewhere.
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const dist = path.join(root, 'dist');
+const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+
+/**
+ * Takes Node's modules from `process.getBuiltinModule`. An `import` of one makes Node fill a namespace and run every
+ * getter on the way, which costs up to 7 ms a module. Each importer gets its own copy of the one line: a shared one
+ * would be a chunk, and a chunk is a file more to open.
+ */
+const builtins = {
+  name: 'builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[a-z0-9_:/]+$/ }, ({ path: name, kind, importer }) => {
+      const isNodes = name.startsWith('node:') || isBuiltin(name);
+      if (!isNodes || kind === 'dynamic-import') return undefined;
+      return { path: name.replace('node:', ''), suffix: `?${path.relative(root, importer)}`, namespace: 'node' };
+    });
+    onLoad({ filter: /./, namespace: 'node' }, ({ path: name }) => ({
+      contents: `
+        module.exports = process.getBuiltinModule('node:${name}');
+        if (!module.exports)
+          throw Object.assign(new Error('this Node has no ${name}'), { code: 'ERR_UNKNOWN_BUILTIN_MODULE' });`,
+    }));
+  },
+};
+
+/** Packages of which the bundle takes a part; src/ and its tests see them whole. */
+const slim = {
+  name: 'slim',
+  setup({ onResolve }) {
+    const instead = { undici: 'undici.js', 'ajv/dist/2020.js': 'ajv.js', 'ajv-formats': 'ajv.js' };
+    onResolve({ filter: /^(undici|ajv\/dist\/2020\.js|ajv-formats)$/ }, ({ path: name }) => ({
+      path: path.join(root, 'test/tools/slim', instead[name]),
+    }));
+  },
+};
+
+const { outputFiles, metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ['src/cli.ts'],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  // A package that has no "exports" is taken as ES modules where it can be: jsonc-parser's other form cannot be bundled.
+  mainFields: ['module', 'main'],
+  external: ['sharp'],
+  plugins: [builtins, slim],
+  define: { __VERSION__: JSON.stringify(version) },
+  chunkNames: '[name]-[hash]',
+  // Names stay as they are written: a stack trace that a user sends is then worth reading.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  charset: 'utf8',
+  legalComments: 'none',
+  metafile: true,
+  write: false,
+  logLevel: 'warning',
+});
+refuse(metafile);
+
+const files = new Map(outputFiles.map((file) => [path.relative(dist, file.path), file.contents]));
+const bundled = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
+files.set('LICENSES.txt', Buffer.from(await licences(bundled)));
+await replace(dist, files);
+const bytes = [...files.values()].reduce((sum, contents) => sum + contents.length, 0);
+console.log(`dist/: ${files.size} files, ${Math.round(bytes / 1000)} kB`);
+
+/** What esbuild accepts and what would fail at the user's. */
+function refuse({ inputs }) {
+  for (const [file, { imports }] of Object.entries(inputs))
+    for (const { path: target, kind, external } of imports) {
+      if (external && kind !== 'dynamic-import')
+        throw new Error(`${file}: ${target} is not bundled and may be absent; use import('${target}')`);
+      if (kind === 'dynamic-import' && inputs[target]?.format === 'cjs')
+        throw new Error(
+          `${file}: import() of ${target}, which is CommonJS, has no named exports once it is bundled; ` +
+            'import it statically in a module of src/ that is itself imported with import()',
+        );
+    }
+}
+
+/** The licence of every package that one of the inputs belongs to, as one text. */
+async function licences(inputs) {
+  const folders = new Set(inputs.map((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]));
+  folders.delete(undefined);
+  const texts = await Promise.all(
+    [...folders].map(async (folder) => {
+      const about = JSON.parse(await readFile(path.join(root, folder, 'package.json'), 'utf8'));
+      const entries = await readdir(path.join(root, folder));
+      const names = entries.filter((name) => /^(licen[cs]e|copying|notice)/i.test(name)).sort();
+      if (names.length === 0) throw new Error(`${about.name} is bundled and has no licence file`);
+      const parts = await Promise.all(names.map((name) => readFile(path.join(root, folder, name), 'utf8')));
+      const body = parts.map((part) => part.replaceAll('\r\n', '\n').trim()).join('\n\n');
+      return `${about.name} ${about.version} (${about.license})\n\n${body}\n`;
+    }),
+  );
+  return ['imggen contains these packages.\n', ...texts.sort()].join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+/** Makes the folder hold these files and no others, in an order in which a program that starts meanwhile never breaks. */
+async function replace(folder, contents) {
+  await mkdir(folder, { recursive: true });
+  const entryLast = [...contents].sort(([a], [b]) => Number(a === 'cli.js') - Number(b === 'cli.js'));
+  for (const [name, data] of entryLast) {
+    const temporary = path.join(folder, `${name}.${process.pid}.tmp`);
+    await writeFile(temporary, data);
+    await rename(temporary, path.join(folder, name));
+  }
+  for (const name of await readdir(folder))
+    if (!contents.has(name)) await rm(path.join(folder, name), { recursive: true, force: true });
+}
