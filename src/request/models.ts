@@ -1,0 +1,102 @@
+import { backgrounds, formats, moderations, qualities, responseFormats, sizes, styles } from './fields.ts';
+
+/** A field that only some models take. */
+export type OptionalField =
+  | 'stream'
+  | 'background'
+  | 'moderation'
+  | 'compression'
+  | 'format'
+  | 'quality'
+  | 'responseFormat'
+  | 'style'
+  | 'user';
+
+export interface Model {
+  /** The family's name, as it is shown. */
+  id: string;
+  /** Whether a model id belongs to the family. */
+  matches: (id: string) => boolean;
+  /** The prompt's longest length, in Unicode code points. */
+  promptLimit: number;
+  /** The most images of one request. */
+  maxCount: number;
+  sizes: readonly string[];
+  defaultSize: string;
+  /** What `--size square|landscape|portrait` stands for. */
+  aliases: Readonly<Record<string, string>>;
+  /** What each optional field accepts; a field that is missing is not taken by the model. */
+  takes: Readonly<Partial<Record<OptionalField, readonly string[]>>>;
+}
+
+const anyText: readonly string[] = [];
+
+/**
+ * What each model family accepts: the per-model limits in the field descriptions of the gateway's document.
+ * An empty list of values means that the document names none.
+ */
+export const models: readonly Model[] = [
+  {
+    id: 'gpt-image-1.5',
+    matches: (id) => /^(gpt-image-|chatgpt-image-)/.test(id),
+    promptLimit: 32_000,
+    maxCount: 10,
+    sizes: ['auto', '1024x1024', '1536x1024', '1024x1536'],
+    defaultSize: 'auto',
+    aliases: { square: '1024x1024', landscape: '1536x1024', portrait: '1024x1536' },
+    takes: {
+      stream: anyText,
+      background: backgrounds,
+      moderation: moderations,
+      compression: anyText,
+      format: formats,
+      quality: qualities,
+      user: anyText,
+    },
+  },
+  {
+    id: 'dall-e-3',
+    matches: (id) => id === 'dall-e-3',
+    promptLimit: 4000,
+    maxCount: 1,
+    sizes: ['1024x1024', '1792x1024', '1024x1792'],
+    defaultSize: '1024x1024',
+    aliases: { square: '1024x1024', landscape: '1792x1024', portrait: '1024x1792' },
+    takes: { quality: qualities, responseFormat: responseFormats, style: styles, user: anyText },
+  },
+  {
+    id: 'dall-e-2',
+    matches: (id) => id === 'dall-e-2',
+    promptLimit: 1000,
+    maxCount: 10,
+    sizes: ['256x256', '512x512', '1024x1024'],
+    defaultSize: '1024x1024',
+    aliases: { square: '1024x1024' },
+    takes: { quality: qualities, responseFormat: responseFormats, user: anyText },
+  },
+];
+
+/** A model that the table does not know: only the document's general limits hold. */
+const unknownModel: Omit<Model, 'id' | 'matches'> = {
+  promptLimit: 32_000,
+  maxCount: 10,
+  sizes,
+  defaultSize: 'auto',
+  aliases: { square: '1024x1024', landscape: '1536x1024', portrait: '1024x1536' },
+  takes: {
+    stream: anyText,
+    background: backgrounds,
+    moderation: moderations,
+    compression: anyText,
+    format: formats,
+    quality: qualities,
+    responseFormat: responseFormats,
+    style: styles,
+    user: anyText,
+  },
+};
+
+/** The row of a model id; an id that no row matches gets the general limits under its own name. */
+export function modelOf(id: string): Model {
+  return models.find((model) => model.matches(id)) ?? { ...unknownModel, id, matches: (other) => other === id };
+}

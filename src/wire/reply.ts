@@ -1,0 +1,178 @@
+import { type ErrorCode, ImggenError } from '../errors.ts';
+import { BlobRef, type Document, type ImageSource, type Reply, type Usage } from './types.ts';
+
+type Fields = { [key: string]: Document };
+
+const pendingStatus = /^(pending|queued|queueing|submitted|created|waiting|processing|running|in_progress|in-progress|started)$/i;
+const failedStatus = /^(failed|failure|fail|error|canceled|cancelled|rejected|expired)$/i;
+
+/**
+ * What one document of an answer says: the gateway's envelope, OpenAI's (with or without `code`), or an event of a
+ * stream. A preview or a progress event gives a reply without images.
+ *
+ * Throws the ImggenError of a refusal: any HTTP status but 2xx, any `code` but 0, an `error` (NOTES, "errors").
+ */
+export function decodeDocument(document: Document, status: number, headerRequestId: string | null): Reply {
+  if (!isFields(document)) throw new ImggenError('bad_answer', 'the answer is not a JSON object');
+  const requestId = text(document.request_id) ?? headerRequestId;
+  if (isRefusal(document, status)) throw refusal(document, status, requestId);
+
+  const data = document.data ?? null;
+  const task = isFields(data) ? data : document;
+  const taskStatus = text(task.task_status);
+  const images = document.type === 'image_generation.partial_image' ? [] : imagesIn(document);
+  if (images.length === 0 && taskStatus !== null && failedStatus.test(taskStatus)) {
+    throw new ImggenError('task_failed', `the task ended as "${taskStatus}"`, {
+      cause: text(document.message) ?? undefined,
+      requestId: requestId ?? undefined,
+    });
+  }
+  const taskId = text(task.task_id);
+  return {
+    images,
+    usage: usageIn(document.usage) ?? usageIn(task.usage),
+    expires: expiry(task.expired ?? null),
+    taskId,
+    taskStatus,
+    requestId,
+    // An unknown word beside a task id is no reason to give up what may have been paid for.
+    pending: images.length === 0 && (taskStatus === null ? false : pendingStatus.test(taskStatus) || taskId !== null),
+  };
+}
+
+/** One reply from the documents of one answer: all images, and the last word on everything else. */
+export function mergeReplies(replies: readonly Reply[]): Reply {
+  const last = <K extends keyof Reply>(key: K) => replies.findLast((reply) => reply[key] !== null)?.[key] ?? null;
+  const images = replies.flatMap((reply) => reply.images);
+  return {
+    images,
+    usage: last('usage'),
+    expires: last('expires'),
+    taskId: last('taskId'),
+    taskStatus: last('taskStatus'),
+    requestId: last('requestId'),
+    pending: images.length === 0 && replies.some((reply) => reply.pending),
+  };
+}
+
+/** The error of an answer that is no document of the API, by its status alone. `text` says what came instead. */
+export function refusalWithoutDocument(status: number, requestId: string | null, found: string): ImggenError {
+  if (isKnownStatus(status)) return refusal({}, status, requestId);
+  return new ImggenError('not_the_api', `the server answered HTTP ${status}, and not as the API does`, {
+    cause: found,
+    hint: 'check the base URL: imggen config get baseUrl',
+    requestId: requestId ?? undefined,
+  });
+}
+
+function isRefusal({ error, type, code }: Fields, status: number): boolean {
+  if (status < 200 || status > 299) return true;
+  if (type === 'error' || (error !== undefined && error !== null)) return true;
+  return code !== undefined && code !== null && word(code) !== '0';
+}
+
+function refusal(document: Fields, status: number, requestId: string | null): ImggenError {
+  const error = isFields(document.error) ? document.error : document;
+  const code = word(error.code ?? document.code);
+  const kind = `${code} ${word(error.type)}`.trim();
+  const message = text(document.error) ?? text(error.message) ?? text(document.message) ?? text(document.msg);
+  const reason = classify(status, kind);
+  const codeText = code === '' || code === String(status) ? '' : `code ${code}`;
+  const where = [`HTTP ${status}`, codeText, requestId ? `request ${requestId}` : ''].filter(Boolean).join(', ');
+  return new ImggenError(reason, message ? `${headlines[reason]}: ${message}` : (headlines[reason] as string), {
+    cause: where,
+    hint: hints[reason],
+    requestId: requestId ?? undefined,
+  });
+}
+
+const headlines: Readonly<Partial<Record<ErrorCode, string>>> = {
+  key_refused: 'the API key was refused',
+  out_of_credit: 'out of credit',
+  rate_limited: 'still rate limited after the retries',
+  server_error: 'the server failed',
+  unavailable: 'the server is overloaded, also after the retries',
+  rejected: 'the API refused the request',
+};
+
+const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
+  key_refused: 'store another key: imggen login',
+  out_of_credit: "add credit at the gateway's site, then run the same command again",
+  rate_limited: 'wait a while, or allow more of them: --retries 5',
+  unavailable: 'wait a while; nothing was generated',
+  server_error: 'it may have been generated and charged: look at your usage before you repeat it',
+};
+
+function isKnownStatus(status: number): boolean {
+  return [401, 402, 403, 429].includes(status) || status >= 500;
+}
+
+/** The words of an error outrank its status: gateways send "insufficient_credit" under HTTP 400 (NOTES). */
+function classify(status: number, kind: string): ErrorCode {
+  if (/insufficient_(credit|quota|balance|funds)|billing/i.test(kind)) return 'out_of_credit';
+  if (/content_policy|moderation|safety/i.test(kind)) return 'rejected';
+  if (/invalid_api_key|unauthori[sz]ed|authentication/i.test(kind)) return 'key_refused';
+  if (/rate_?limit|too_many_requests/i.test(kind)) return 'rate_limited';
+  const numeric = /^\d{3}\b/.exec(kind);
+  const effective = status >= 200 && status < 300 && numeric ? Number(numeric[0]) : status;
+  if (effective === 401 || effective === 403) return 'key_refused';
+  if (effective === 402) return 'out_of_credit';
+  if (effective === 429) return 'rate_limited';
+  if (effective === 503) return 'unavailable';
+  if (effective >= 500 && effective < 600) return 'server_error';
+  return 'rejected';
+}
+
+/** Every place where an image may stand (NOTES, "only `urls` is documented"). */
+function imagesIn(document: Fields): ImageSource[] {
+  const { data } = document;
+  if (Array.isArray(data)) return data.flatMap((entry) => (isFields(entry) ? sourcesOf(entry) : source(entry)));
+  if (isFields(data)) {
+    const { urls } = data;
+    return Array.isArray(urls) ? urls.flatMap(source) : [];
+  }
+  return sourcesOf(document);
+}
+
+function sourcesOf({ b64_json, url }: Fields): ImageSource[] {
+  return b64_json instanceof BlobRef ? source(b64_json) : source(url);
+}
+
+function source(value: Document | undefined): ImageSource[] {
+  if (value instanceof BlobRef) return [{ kind: 'inline', blob: value.blob }];
+  return typeof value === 'string' && value !== '' ? [{ kind: 'url', url: value }] : [];
+}
+
+function usageIn(value: Document | undefined): Usage | null {
+  if (!isFields(value)) return null;
+  const numbers = Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  return numbers.length > 0 ? Object.fromEntries(numbers) : null;
+}
+
+/**
+ * `expired` has no documented format (NOTES): ISO 8601, `YYYY-MM-DD HH:MM:SS` (read as UTC, no zone being given) and
+ * Unix seconds become ISO 8601; anything else stays as it is.
+ */
+function expiry(value: Document): string | null {
+  if (typeof value !== 'string' && typeof value !== 'number') return null;
+  const written = String(value).trim();
+  if (written === '' || written === '0') return null;
+  const date = /^\d+(\.\d+)?$/.test(written)
+    ? new Date(Number(written) * 1000)
+    : new Date(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(written) ? `${written.replace(' ', 'T')}Z` : written);
+  return Number.isNaN(date.getTime()) ? written : date.toISOString();
+}
+
+/** A code or type as text; empty when there is none. */
+function word(value: Document | undefined): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function text(value: Document | undefined): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function isFields(value: Document | undefined): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof BlobRef);
+}
