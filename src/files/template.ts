@@ -1,0 +1,91 @@
+import { usageError } from '../errors.ts';
+import { slug } from './slug.ts';
+
+/** What a name template may hold. `i` is the image's number, from 1. */
+export const fieldNames = ['slug', 'i', 'n', 'model', 'size', 'format', 'date', 'time', 'id'] as const;
+type FieldName = (typeof fieldNames)[number];
+
+/** The values of a template's fields but `i`, which counts. `slug` is made from the prompt. */
+export interface NameFields {
+  prompt: string;
+  n: number;
+  model: string;
+  size: string;
+  format: string;
+  /** ISO 8601. */
+  at: string;
+  id: string;
+}
+
+export const defaultTemplate = '{slug}-{i}';
+
+/** Most file systems' longest name, in bytes, less what may be added: number, extension, `.json`, temporary mark. */
+const segmentLimit = 200;
+
+/** A file name without its extension, made anew for each number. */
+export interface NamePattern {
+  /** Whether the names differ by number. */
+  numbered: boolean;
+  /** The path below the target directory, with `/` between its parts. */
+  name(i: number): string;
+}
+
+/**
+ * Reads a `--name` template. A `/` makes directories. A template without `{i}` gets `-{i}` at its end when there is
+ * more than one image. Throws ImggenError `usage` for an unknown field, a path that leaves the directory, a name that
+ * is empty, hidden by mistake or too long.
+ */
+export function namePattern(template: string, fields: NameFields): NamePattern {
+  const own = template.includes('{i}');
+  const numbered = own || fields.n > 1;
+  const full = own || fields.n === 1 ? template : `${template}-{i}`;
+  const values = fieldValues(fields);
+  const name = (i: number) => fill(full, { ...values, i: String(i) });
+  checkPath(name(1), template);
+  return { numbered, name };
+}
+
+/** A name that is given, not made: `-o cat.png`. More than one image makes it `cat-1`, `cat-2`. */
+export function exactPattern(stem: string, n: number): NamePattern {
+  return { numbered: n > 1, name: (i) => (n > 1 ? `${stem}-${i}` : stem) };
+}
+
+function fieldValues(fields: NameFields): Record<FieldName, string> {
+  return {
+    slug: slug(fields.prompt),
+    i: '',
+    n: String(fields.n),
+    model: safe(fields.model),
+    size: safe(fields.size),
+    format: safe(fields.format),
+    date: fields.at.slice(0, 10),
+    time: fields.at.slice(11, 19).replaceAll(':', ''),
+    id: fields.id,
+  };
+}
+
+function fill(template: string, values: Record<FieldName, string>): string {
+  return template.replace(/\{([^{}]*)\}/g, (_match, name: string) => {
+    const value = values[name as FieldName];
+    if (!fieldNames.includes(name as FieldName)) {
+      throw usageError(`--name ${template} has an unknown field {${name}}`, fieldNames.map((known) => `{${known}}`).join(' '));
+    }
+    return value;
+  });
+}
+
+/** A value that comes from outside cannot make a directory or a strange name. */
+function safe(value: string): string {
+  return value.replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '') || 'x';
+}
+
+function checkPath(path: string, template: string): void {
+  const wrong = (why: string) => usageError(`--name ${template} ${why}`, 'a relative path below --out, such as {date}/{slug}-{i}');
+  if (/[\p{Cc}\\:*?"<>|]/u.test(path)) throw wrong('has a character that file names do not have everywhere');
+  for (const segment of path.split('/')) {
+    if (segment === '') throw wrong('has an empty part');
+    if (segment === '.' || segment === '..') throw wrong('leaves the directory of --out');
+    if (segment.endsWith('.') || segment.endsWith(' ')) throw wrong('has a part that ends in a dot or a blank');
+    if (Buffer.byteLength(segment) > segmentLimit) throw wrong(`has a part of more than ${segmentLimit} bytes`);
+  }
+}

@@ -1,0 +1,55 @@
+import { exec } from 'node:child_process';
+import { ImggenError } from '../errors.ts';
+import { InvalidValue, secret } from './parse.ts';
+import type { Origin, Resolved } from './resolve.ts';
+import type { Secret } from './secret.ts';
+
+const specificity: readonly Origin[] = ['flag', 'environment', 'profile', 'file', 'default'];
+/** A password manager may wait for a person to unlock it; longer than this it hangs. */
+const commandTimeoutMs = 120_000;
+
+/**
+ * The API key: the one that was given, or the first line that `apiKeyCommand` prints, whichever was set in the more
+ * specific place. Throws ImggenError `no_api_key` when there is neither or the command gives none.
+ */
+export async function resolveApiKey(
+  { values, origins }: Resolved,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Secret> {
+  const { apiKey, apiKeyCommand } = values;
+  const commandFirst = specificity.indexOf(origins.apiKeyCommand) < specificity.indexOf(origins.apiKey);
+  if (apiKey && !commandFirst) return apiKey;
+  if (apiKeyCommand) return parseKey(await firstLine(apiKeyCommand, env));
+  throw new ImggenError('no_api_key', 'no API key is set', {
+    hint: 'run: imggen login, or set IMGGEN_API_KEY; to try without one: --sandbox',
+  });
+}
+
+function parseKey(line: string): Secret {
+  try {
+    return secret(line);
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new ImggenError('no_api_key', 'the first line that apiKeyCommand printed is not an API key', {
+      hint: 'see: imggen config get apiKeyCommand',
+    });
+  }
+}
+
+function firstLine(command: string, env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = exec(command, { env, timeout: commandTimeoutMs, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+      if (!error) return resolve(stdout.split(/\r?\n/, 1)[0] ?? '');
+      // The command's text may hold a secret and its output is one: only its own complaint is shown.
+      const complaint = stderr.trim().split('\n').at(-1);
+      const how = error.killed ? 'it took too long' : `it ended with code ${error.code}`;
+      reject(
+        new ImggenError('no_api_key', 'apiKeyCommand failed', {
+          cause: complaint ? `${how}: ${complaint}` : how,
+          hint: 'see: imggen config get apiKeyCommand',
+        }),
+      );
+    });
+    child.stdin?.end();
+  });
+}

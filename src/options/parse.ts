@@ -1,0 +1,88 @@
+import { Secret } from './secret.ts';
+
+/** What is wrong with a value; the one who knows where the value came from says that. */
+export class InvalidValue extends Error {
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** Turns the text of a flag, variable or config value into its type. Throws InvalidValue. */
+export type Parse<T> = (text: string) => T;
+
+/** Any text but the empty one. */
+export const text: Parse<string> = (value) => {
+  if (value.trim() === '') throw new InvalidValue('is empty');
+  return value;
+};
+
+export const secret: Parse<Secret> = (value) => {
+  const key = value.trim();
+  // A header carries it: anything but visible ASCII is a paste that went wrong.
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new InvalidValue('is empty or has characters that no API key has');
+  return new Secret(key);
+};
+
+/** A whole number from `min` to `max`, both allowed. */
+export function integer(min: number, max: number): Parse<number> {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value.trim()) || number < min || number > max) {
+      throw new InvalidValue(`is not a whole number from ${min} to ${max}`);
+    }
+    return number;
+  };
+}
+
+/** A number of seconds above 0 and up to one day, as setTimeout can hold. */
+export const seconds: Parse<number> = (value) => {
+  const number = Number(value);
+  if (!/^\d*\.?\d+$/.test(value.trim()) || number <= 0 || number > 86_400) {
+    throw new InvalidValue('is not a number of seconds above 0 and up to 86400');
+  }
+  return number;
+};
+
+export const boolean: Parse<boolean> = (value) => {
+  const word = value.trim().toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  if (['false', '0', 'no', 'off', ''].includes(word)) return false;
+  throw new InvalidValue('is neither true nor false');
+};
+
+/** One of `values`; `aliases` are other spellings of them. Upper case is accepted. */
+export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>> = {}): Parse<T> {
+  return (value) => {
+    const word = value.trim().toLowerCase();
+    const found = values.find((known) => known === word) ?? aliases[word];
+    if (found === undefined) throw new InvalidValue('is not a known value', values.join(', '));
+    return found;
+  };
+}
+
+/** An http(s) URL without credentials, query or fragment, and without a slash at its end. */
+export const baseUrl: Parse<string> = (value) => {
+  const url = tryUrl(value);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
+  if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  if (url.search || url.hash) throw new InvalidValue('has a query or a fragment');
+  return url.href.replace(/\/+$/, '');
+};
+
+/** A URL template with `{task_id}` in it. */
+export const taskUrl: Parse<string> = (value) => {
+  if (!value.includes('{task_id}')) throw new InvalidValue('has no {task_id} in it');
+  const url = tryUrl(value.replaceAll('{task_id}', 'x'));
+  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
+  return value;
+};
+
+function tryUrl(value: string): URL | undefined {
+  try {
+    return new URL(value);
+  } catch {
+    return undefined;
+  }
+}

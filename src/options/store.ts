@@ -1,0 +1,108 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ImggenError, messageOf } from '../errors.ts';
+import type { ConfigFile, StoredValues } from './types.ts';
+
+const fileName = 'config.json';
+
+export function configPath(directory: string): string {
+  return join(directory, fileName);
+}
+
+/**
+ * Reads the config file; a missing one is empty. It is read without `conf`, which most runs then never load.
+ * Throws ImggenError `config` that names path and line for a file that is not what imggen writes; the file stays
+ * as it is.
+ */
+export async function readConfig(directory: string): Promise<ConfigFile> {
+  const path = configPath(directory);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { values: {}, profiles: {} };
+    throw new ImggenError('config', `cannot read ${path}`, { cause: messageOf(error) });
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new ImggenError('config', `${path}:${await lineOfMistake(text)} is not valid JSON`, {
+      cause: messageOf(error),
+      hint: 'correct the file, or move it away; imggen does not change it',
+    });
+  }
+  return split(parsed, path);
+}
+
+/** JSON.parse does not always say where it stopped, so a tolerant parser looks for the line. */
+async function lineOfMistake(text: string): Promise<number> {
+  const { parse } = await import('jsonc-parser');
+  const errors: { offset: number }[] = [];
+  parse(text, errors as never, { disallowComments: true, allowTrailingComma: false });
+  return text.slice(0, errors[0]?.offset ?? text.length).split('\n').length;
+}
+
+function split(parsed: unknown, path: string): ConfigFile {
+  if (!isObject(parsed)) throw new ImggenError('config', `${path} does not hold a JSON object`);
+  const { profiles = {}, ...values } = parsed;
+  if (!isObject(profiles)) throw new ImggenError('config', `"profiles" in ${path} is not an object of named profiles`);
+  return {
+    values: scalars(values, path, ''),
+    profiles: Object.fromEntries(
+      Object.entries(profiles).map(([name, profile]) => {
+        if (!isObject(profile)) throw new ImggenError('config', `the profile "${name}" in ${path} is not an object`);
+        return [name, scalars(profile, path, `profiles.${name}.`)];
+      }),
+    ),
+  };
+}
+
+function scalars(values: Record<string, unknown>, path: string, prefix: string): StoredValues {
+  for (const [key, value] of Object.entries(values)) {
+    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+      throw new ImggenError('config', `"${prefix}${key}" in ${path} is not a text, a number, true or false`);
+    }
+  }
+  return values as StoredValues;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Sets one value (undefined removes it), at the top or in a profile, and writes the file whole with mode 0600 in a
+ * directory of mode 0700. Throws ImggenError `config` when the present file is broken, `output` when the new one
+ * cannot be written.
+ */
+export async function storeValue(
+  directory: string,
+  profile: string | undefined,
+  key: string,
+  value: string | number | boolean | undefined,
+): Promise<void> {
+  const { profiles } = await readConfig(directory);
+  const { default: Conf } = await import('conf');
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const conf = new Conf<Record<string, unknown>>({
+      cwd: directory,
+      configName: 'config',
+      configFileMode: 0o600,
+      accessPropertiesByDotNotation: false,
+      clearInvalidConfig: false,
+    });
+    if (profile === undefined) {
+      if (value === undefined) conf.delete(key);
+      else conf.set(key, value);
+      return;
+    }
+    const { [key]: _old, ...others } = profiles[profile] ?? {};
+    const changed = value === undefined ? others : { ...others, [key]: value };
+    const { [profile]: _before, ...rest } = profiles;
+    conf.set('profiles', Object.keys(changed).length > 0 ? { ...rest, [profile]: changed } : rest);
+  } catch (error) {
+    throw new ImggenError('output', `cannot write ${configPath(directory)}`, { cause: messageOf(error) });
+  }
+}

@@ -1,0 +1,73 @@
+import { ImggenError } from '../errors.ts';
+import { NetworkFault } from './fault.ts';
+import { type Http, shortUrl } from './http.ts';
+import type { Answer } from './types.ts';
+
+/** Bytes of a download and where in the file they belong; an offset of 0 again means that it starts anew. */
+export interface DownloadedChunk {
+  offset: number;
+  bytes: Uint8Array;
+}
+
+export interface DownloadOptions {
+  retries: number;
+  /** Refuses hosts that are on this machine or its network. */
+  publicOnly: boolean;
+}
+
+/** The server does not have the image any more: another try would not help. */
+export class Gone extends ImggenError {}
+
+/**
+ * Downloads a URL, going on where a connection broke off when the server can (RFC 9110: Range with If-Range), else
+ * from the start. Repeated up to `retries` times after a lost connection, 429 and 5xx; it costs nothing.
+ * Throws ImggenError `network` or `bad_answer` with the reason of the last try, at once for any 4xx; Gone for 403, 404
+ * and 410.
+ */
+export async function* download(
+  http: Http,
+  url: string,
+  { retries, publicOnly }: DownloadOptions,
+): AsyncGenerator<DownloadedChunk, void> {
+  let offset = 0;
+  let validator: string | undefined;
+  for (let attempt = 0; ; attempt += 1) {
+    let retryAfter: string | undefined;
+    try {
+      const range = offset > 0 && validator !== undefined ? { range: `bytes=${offset}-`, 'if-range': validator } : undefined;
+      const answer = await http.get(url, range, { publicOnly });
+      retryAfter = answer.headers['retry-after'];
+      checkStatus(url, answer.status);
+      if (answer.status !== 206 || startOf(answer) !== offset) offset = 0;
+      validator = validatorOf(answer);
+      for await (const bytes of answer.body) {
+        yield { offset, bytes };
+        offset += bytes.length;
+      }
+      return;
+    } catch (error) {
+      if (attempt >= retries || !(error instanceof NetworkFault && error.passing)) throw error;
+      await http.pause(url, error.message, attempt, retryAfter);
+    }
+  }
+}
+
+function checkStatus(url: string, status: number): void {
+  if (status === 200 || status === 206) return;
+  const message = `${shortUrl(url)} answered HTTP ${status}`;
+  if (status === 429 || status >= 500) throw new NetworkFault('network', message, { sent: true });
+  if ([403, 404, 410].includes(status)) throw new Gone('bad_answer', message, { cause: 'it is gone, or its URL has expired' });
+  throw new ImggenError('bad_answer', message);
+}
+
+/** Where a partial answer begins, by its Content-Range. */
+function startOf({ headers }: Answer): number | undefined {
+  const match = /^bytes (\d+)-/.exec(headers['content-range'] ?? '');
+  return match ? Number(match[1]) : undefined;
+}
+
+/** Only a strong validator can promise that the rest belongs to the same bytes. */
+function validatorOf({ headers }: Answer): string | undefined {
+  const { etag } = headers;
+  return etag?.startsWith('"') ? etag : headers['last-modified'];
+}

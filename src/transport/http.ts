@@ -1,0 +1,294 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LookupFunction } from 'node:net';
+import type { Dispatcher } from 'undici';
+import { ImggenError } from '../errors.ts';
+import { publicLookup, refusePrivateLiteral } from './address.ts';
+import { decoded } from './encoding.ts';
+import { hintUnknown, NetworkFault, networkFault } from './fault.ts';
+import { retryDelay } from './retry.ts';
+import type { Answer, Trace } from './types.ts';
+
+export interface HttpOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Ends everything under way; its reason is what the calls then throw. */
+  signal: AbortSignal;
+  userAgent: string;
+  /** Told of each exchange, for `--verbose`. */
+  trace: (event: Trace) => void;
+}
+
+export interface PostOptions {
+  /** The limit for the whole answer, body included, in milliseconds. */
+  timeoutMs: number;
+  /** How often a request that surely was not processed is repeated. */
+  retries: number;
+  /** The user's own choice to repeat also what may have been processed. */
+  retryUnknown: boolean;
+  /** Told, for each try, when it begins (false) and when the request's first byte leaves (true). */
+  onSent: (sent: boolean) => void;
+}
+
+const connectTimeoutMs = 15_000;
+/** How long a download may say nothing. */
+const stallMs = 30_000;
+const redirectLimit = 5;
+/** Of an answer, in bytes. */
+const maxHeaderSize = 64 * 1024;
+/** Statuses by which a server says that it did not take the request. */
+const notProcessed: readonly number[] = [429, 503];
+/** Statuses that leave it open. */
+const unknown: readonly number[] = [500, 502, 504];
+
+export interface GetOptions {
+  /** How many redirects are followed: 5. */
+  redirects?: number;
+  /** Refuses hosts that are on this machine or its network, also behind a redirect or a name. */
+  publicOnly?: boolean;
+}
+
+/** The HTTP client, once it is loaded. */
+interface Client {
+  request: typeof import('./undici.ts').request;
+  anywhere: Dispatcher;
+  publicOnly: Dispatcher;
+}
+
+/** HTTP as imggen needs it: one POST that costs money, and GETs that do not. */
+export class Http {
+  readonly #options: HttpOptions;
+  #client: Promise<Client> | undefined;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** Loads the HTTP client now, in time for what comes. */
+  warm(): void {
+    this.#load().catch(() => {});
+  }
+
+  /**
+   * Sends a generation. It is repeated only when it surely was not processed: no connection, 429, 503. Redirects are
+   * not followed, they would carry the key elsewhere. Throws NetworkFault; any HTTP status is an answer.
+   */
+  async post(url: string, headers: Readonly<Record<string, string>>, body: string, options: PostOptions): Promise<Answer> {
+    for (let attempt = 0; ; attempt += 1) {
+      const last = attempt >= options.retries;
+      let reason: string;
+      let retryAfter: string | undefined;
+      try {
+        const answer = await this.#postOnce(url, headers, body, options);
+        if (last || !isRepeatable(answer.status, options)) return answer;
+        retryAfter = answer.headers['retry-after'];
+        reason = `HTTP ${answer.status}`;
+        // To wait longer than for an answer helps nobody: the user hears of it instead.
+        if (retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return answer;
+        await discard(answer);
+      } catch (error) {
+        if (!(error instanceof NetworkFault) || last || !(error.passing || options.retryUnknown)) throw error;
+        if (error.sent && !options.retryUnknown) throw error;
+        reason = error.message;
+      }
+      await this.pause(url, reason, attempt, retryAfter);
+    }
+  }
+
+  /** Waits before repeat number `attempt` (from 0). */
+  async pause(url: string, reason: string, attempt: number, retryAfter: string | undefined): Promise<void> {
+    const waitMs = retryDelay(attempt, retryAfter, Math.random(), new Date());
+    this.#options.trace({ kind: 'retry', url, reason, waitMs });
+    await this.wait(waitMs);
+  }
+
+  /** Waits; throws the signal's reason when that comes first. */
+  async wait(waitMs: number): Promise<void> {
+    const { signal } = this.#options;
+    await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+
+  /**
+   * Gets a URL, following redirects to http(s) only. The headers go to every host on the way: with a key among them,
+   * `redirects` must be 0. Throws NetworkFault, or ImggenError `bad_answer` for a redirect that leads nowhere.
+   */
+  async get(url: string, headers: Readonly<Record<string, string>> = {}, options: GetOptions = {}): Promise<Answer> {
+    const { redirects: limit = redirectLimit, publicOnly = false } = options;
+    let current = url;
+    for (let redirects = 0; ; redirects += 1) {
+      if (!isHttp(current)) throw new ImggenError('bad_answer', `${shortUrl(current)} is not an http(s) URL`);
+      if (publicOnly) refusePrivateLiteral(current);
+      const answer = await this.#exchange('GET', current, headers, undefined, {
+        headersTimeout: stallMs,
+        bodyTimeout: stallMs,
+        signal: this.#options.signal,
+        publicOnly,
+      });
+      const location = answer.headers.location;
+      if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
+      await discard(answer);
+      if (redirects >= limit) throw new ImggenError('bad_answer', `${shortUrl(url)} redirects more than ${limit} times`);
+      current = resolveLocation(location, current);
+    }
+  }
+
+  /** Ends the connections that are kept for more. */
+  async close(): Promise<void> {
+    await this.#client?.then(({ anywhere, publicOnly }) => Promise.all([anywhere.destroy(), publicOnly.destroy()])).catch(() => {});
+  }
+
+  async #postOnce(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    { timeoutMs, onSent }: PostOptions,
+  ): Promise<Answer> {
+    const timer = new AbortController();
+    const timeout = setTimeout(() => timer.abort(), timeoutMs);
+    const watch = watchSending(url, onSent);
+    const host = new URL(url).host;
+    const fail = (error: unknown): unknown => {
+      this.#options.signal.throwIfAborted();
+      if (!timer.signal.aborted) return error;
+      return new NetworkFault('timeout', `${host} did not answer within ${timeoutMs / 1000} s`, {
+        hint: watch.sent() ? hintUnknown : 'allow more: --timeout; nothing was sent',
+        sent: watch.sent(),
+        passing: false,
+      });
+    };
+    const end = () => {
+      clearTimeout(timeout);
+      watch.stop();
+    };
+    try {
+      const answer = await this.#exchange('POST', url, headers, body, {
+        // undici's own limits would cut a slow generation off, whatever --timeout says.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        signal: AbortSignal.any([this.#options.signal, timer.signal]),
+        publicOnly: false,
+        sent: watch.sent,
+      });
+      return { ...answer, body: guarded(answer.body, fail, end) };
+    } catch (error) {
+      end();
+      throw fail(error);
+    }
+  }
+
+  async #exchange(
+    method: 'GET' | 'POST',
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | undefined,
+    limits: { headersTimeout: number; bodyTimeout: number; signal: AbortSignal; publicOnly: boolean; sent?: () => boolean },
+  ): Promise<Answer> {
+    const { trace, userAgent, signal } = this.#options;
+    const { host } = new URL(url);
+    const { request, anywhere, publicOnly } = await this.#load();
+    let responded = false;
+    const fault = (error: unknown) => {
+      signal.throwIfAborted();
+      if (error instanceof ImggenError) return error;
+      return networkFault(error, host, { sent: responded || limits.sent?.() === true, paid: method === 'POST' });
+    };
+    const all = { 'user-agent': userAgent, accept: '*/*', ...headers };
+    trace({ kind: 'request', method, url, headers: all, ...(body === undefined ? {} : { body }) });
+    try {
+      const response = await request(url, {
+        method,
+        headers: all,
+        body: body ?? null,
+        dispatcher: limits.publicOnly ? publicOnly : anywhere,
+        headersTimeout: limits.headersTimeout,
+        bodyTimeout: limits.bodyTimeout,
+        signal: limits.signal,
+        // A connection that is used once cannot have been closed by the server in the meantime.
+        reset: method === 'POST',
+      });
+      responded = true;
+      const received = flat(response.headers);
+      trace({ kind: 'response', method, url, status: response.statusCode, headers: received });
+      const bytes = await decoded(response.body, received['content-encoding']);
+      return { status: response.statusCode, headers: received, body: guarded(bytes, fault, () => {}) };
+    } catch (error) {
+      throw fault(error);
+    }
+  }
+
+  #load(): Promise<Client> {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  async #connect(): Promise<Client> {
+    const { request, Agent, EnvHttpProxyAgent } = await import('./undici.ts');
+    const { env } = this.#options;
+    const proxies = {
+      httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
+      httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
+      noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
+    };
+    const agent = (lookup?: LookupFunction): Dispatcher => {
+      const options = { connect: { timeout: connectTimeoutMs, ...(lookup && { lookup }) }, maxHeaderSize };
+      return proxies.httpProxy || proxies.httpsProxy ? new EnvHttpProxyAgent({ ...options, ...proxies }) : new Agent(options);
+    };
+    return { request, anywhere: agent(), publicOnly: agent(publicLookup) };
+  }
+}
+
+function isRepeatable(status: number, { retryUnknown }: PostOptions): boolean {
+  return notProcessed.includes(status) || (retryUnknown && unknown.includes(status));
+}
+
+/** Says whether the POST's headers were written to a connection: from then on its fate is unknown. */
+function watchSending(url: string, onSent: (sent: boolean) => void): { sent: () => boolean; stop: () => void } {
+  const { pathname, search } = new URL(url);
+  let sent = false;
+  onSent(false);
+  const onHeaders = (message: unknown) => {
+    const { request } = message as { request: { method: string; path: string } };
+    // Through a proxy for plain http the path is the whole URL.
+    if (request.method !== 'POST' || !request.path.endsWith(pathname + search)) return;
+    sent = true;
+    onSent(true);
+  };
+  subscribe('undici:client:sendHeaders', onHeaders);
+  return { sent: () => sent, stop: () => unsubscribe('undici:client:sendHeaders', onHeaders) };
+}
+
+/** A body whose errors are translated, and whose end is told of. */
+async function* guarded(
+  body: AsyncIterable<Uint8Array>,
+  translate: (error: unknown) => unknown,
+  end: () => void,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw translate(error);
+  } finally {
+    end();
+  }
+}
+
+async function discard({ body }: Answer): Promise<void> {
+  for await (const _ of body) break;
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
+}
+
+function isHttp(url: string): boolean {
+  return /^https?:\/\//i.test(url) && URL.canParse(url);
+}
+
+function resolveLocation(location: string, base: string): string {
+  return URL.canParse(location, base) ? new URL(location, base).href : location;
+}
+
+/** A URL as it is shown: without its query, which often carries a signature. */
+export function shortUrl(url: string): string {
+  const [start = ''] = url.split(/[?#]/, 1);
+  return start.length > 100 ? `${start.slice(0, 100)}…` : start;
+}
