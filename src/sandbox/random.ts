@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+
+/** An unsigned 32-bit number that follows from the text: the same text, the same number, on every machine. */
+export function hash(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32LE(0);
+}
+
+/**
+ * A repeatable source of numbers in [0, 1) (mulberry32).
+ * Good enough for pictures and for the rate of faults, and not for secrets.
+ */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * An answer that is an error. The document describes none, so both envelopes of NOTES are in use: the gateway's own
+ * for what it can see is wrong, OpenAI's for what comes from behind the gateway (key, credit, policy, limits, faults).
+ */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly status: number;
+  /** The JSON body, which gets the `request_id` when it is sent; or a page of HTML, sent as it is. */
+  readonly body: Record<string, unknown> | string;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, body: Record<string, unknown> | string, headers: Record<string, string> = {}) {
+    super(`refused with ${status}`);
+    this.status = status;
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+/** The gateway's codes for a request that it does not accept. NOTES only asks that they are not 0. */
+const refusalCodes = {
+  malformed: 40001,
+  missingField: 40002,
+  unknownField: 40003,
+  badValue: 40004,
+  notForModel: 40005,
+  notFound: 40400,
+  wrongMethod: 40500,
+  gone: 41000,
+  tooLarge: 41300,
+  wrongType: 41500,
+} as const;
+
+/** A refusal in the gateway's envelope, `{code, message, request_id}`; its HTTP status is what the code begins with. */
+export function gatewayRefusal(
+  reason: keyof typeof refusalCodes,
+  message: string,
+  headers?: Record<string, string>,
+): Refusal {
+  const code = refusalCodes[reason];
+  return new Refusal(Math.floor(code / 100), { code, message }, headers);
+}
+
+/** A refusal in OpenAI's envelope, `{error: {type, code, message, param}, request_id}`. */
+export function upstreamRefusal(
+  status: number,
+  error: { type: string; code: string; message: string; param?: string },
+  headers?: Record<string, string>,
+): Refusal {
+  return new Refusal(status, { error: { param: null, ...error } }, headers);
+}
