@@ -1,0 +1,62 @@
+import { usageError } from '../errors.ts';
+import { directories } from '../options/directories.ts';
+import { type Flags, resolveSettings, type Resolved } from '../options/resolve.ts';
+import { closest } from './similar.ts';
+import { keys } from '../options/settings.ts';
+import { configPath, readConfig } from '../options/store.ts';
+import type { ConfigFile, Directories } from '../options/types.ts';
+import type { Host } from '../terminal/types.ts';
+
+/** The directories and the config file that a command works with. */
+export interface Settings extends Resolved {
+  directories: Directories;
+  /** The profile in use, if any. */
+  profile: string | undefined;
+}
+
+/**
+ * Reads the config file and resolves every setting. Throws ImggenError `usage` or `config` for a value, a key or a
+ * profile that is not known.
+ */
+export async function loadSettings(flags: Flags, host: Host): Promise<Settings> {
+  const dirs = directories(host.env, host.platform, host.home);
+  const file = await readConfig(dirs.config);
+  const path = configPath(dirs.config);
+  checkKeys(file, path);
+  const profile = profileName(flags, host, file);
+  const resolved = resolveSettings({
+    flags,
+    env: host.env,
+    profile: profile === undefined ? undefined : file.profiles[profile],
+    file: file.values,
+    path,
+  });
+  return { ...resolved, directories: dirs, profile };
+}
+
+function profileName(flags: Flags, host: Host, file: ConfigFile): string | undefined {
+  const given = (flags.profile as string | undefined) ?? host.env.IMGGEN_PROFILE ?? file.values.profile;
+  if (given === undefined || given === '') return undefined;
+  const name = String(given);
+  if (!Object.hasOwn(file.profiles, name)) {
+    const known = Object.keys(file.profiles);
+    throw usageError(
+      `there is no profile "${name}"`,
+      known.length > 0 ? `known: ${known.join(', ')}` : `make one: imggen config set --profile ${name} <key> <value>`,
+    );
+  }
+  return name;
+}
+
+/** A key that nothing reads is a mistake which would otherwise show only in the bill. */
+function checkKeys({ values, profiles }: ConfigFile, path: string): void {
+  for (const [key, where] of [
+    ...Object.keys(values).map((key) => [key, key] as const),
+    ...Object.entries(profiles).flatMap(([name, profile]) => Object.keys(profile).map((key) => [key, `profiles.${name}.${key}`] as const)),
+  ]) {
+    if (key !== 'profile' && !keys.includes(key as never)) {
+      const meant = closest(key, keys);
+      throw usageError(`"${where}" in ${path} is not a setting`, meant ? `did you mean ${meant}?` : 'remove it: imggen config unset');
+    }
+  }
+}

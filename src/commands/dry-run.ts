@@ -1,0 +1,25 @@
+import type { Plan } from '../run/plan.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import type { Settings } from './context.ts';
+
+/** Shows what a run would send and write. Starts no `apiKeyCommand` and makes no directory. */
+export async function showDryRun(plan: Plan, { values }: Settings, json: boolean, terminal: Terminal): Promise<void> {
+  const url = plan.dialect.endpoint(values.baseUrl);
+  const headers = { authorization: `Bearer ${shownKey(values)}`, 'content-type': 'application/json' };
+  const files = plan.names ? plan.names.naming.targets.map(({ path }) => path) : ['-'];
+  if (json) {
+    await terminal.json({ dry_run: true, request: { method: 'POST', url, headers, body: plan.body }, files });
+    return;
+  }
+  await terminal.data(`POST ${url}`);
+  for (const [name, value] of Object.entries(headers)) await terminal.data(`${name}: ${value}`);
+  await terminal.json(plan.body);
+  if (files.length === 0) terminal.info('everything is there already, nothing would be generated');
+  for (const path of files) await terminal.data(`would write ${path}`);
+}
+
+function shownKey({ sandbox, apiKey, apiKeyCommand }: Settings['values']): string {
+  if (sandbox) return 'sandbox';
+  if (apiKey) return apiKey.toString();
+  return apiKeyCommand === undefined ? '(no key is set)' : '(from apiKeyCommand)';
+}

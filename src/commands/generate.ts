@@ -1,0 +1,108 @@
+import { type ExitCode, exitOfCode, usageError } from '../errors.ts';
+import type { Collision } from '../files/types.ts';
+import { isPruneDue, pruneRuns } from '../journal/store.ts';
+import { resolveApiKey } from '../options/api-key.ts';
+import { Secret } from '../options/secret.ts';
+import { type Plan, planRun } from '../run/plan.ts';
+import type { Report } from '../run/report.ts';
+import { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+import { isLoopbackHost } from '../transport/address.ts';
+import { loadSettings, type Settings } from './context.ts';
+import type { GenerateFlags } from './flags.ts';
+import { readPrompt } from './prompt.ts';
+import { showReport } from './show-report.ts';
+
+/**
+ * `imggen [prompt]`: one request, its images to files. Returns the exit code.
+ * Throws ImggenError for everything that ends the run.
+ */
+export async function runGenerate(words: readonly string[], flags: GenerateFlags, host: Host): Promise<ExitCode> {
+  const settings = await loadSettings(flags, host);
+  const { values } = settings;
+  const json = flags.json === true;
+  const terminal = new Terminal(host, values);
+  if (values.apiKey) terminal.hide(values.apiKey);
+  checkSwitches(flags, settings, terminal);
+  checkConnection(values);
+  const prompt = await readPrompt(words, flags.promptFile, host);
+  const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
+  if (flags.dryRun) {
+    const { showDryRun } = await import('./dry-run.ts');
+    await showDryRun(plan, settings, json, terminal);
+    return 0;
+  }
+  if (plan.names?.naming.targets.length === 0) {
+    terminal.info('everything is there already, nothing was generated');
+    if (json) await terminal.json({ run: plan.id, prompt, images: [], failed: [], skipped: true });
+    return 0;
+  }
+  const report = await run(plan, settings, terminal, host);
+  await showReport(report, json, terminal);
+  pruneIfDue(settings, host);
+  return exitOf(report);
+}
+
+function checkSwitches({ overwrite, skipExisting, json }: GenerateFlags, { values }: Settings, terminal: Terminal): void {
+  if (overwrite && skipExisting) throw usageError('--overwrite and --skip-existing exclude each other');
+  if (values.out !== '-') return;
+  if (json) throw usageError('-o - and --json both want stdout', 'save to a file, or leave --json out');
+  if (values.sidecar) throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
+  if (terminal.isStdoutTerminal) throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
+}
+
+/** The key must not travel where others can read it. Throws ImggenError `usage`. */
+function checkConnection({ baseUrl, sandbox, allowInsecure }: Settings['values']): void {
+  if (sandbox || allowInsecure || baseUrl.startsWith('https:') || isLoopbackHost(baseUrl)) return;
+  throw usageError(
+    `--base-url ${baseUrl} is not secure: the API key would travel in clear`,
+    'use https:, or, on a network that you trust: imggen config set allowInsecure true',
+  );
+}
+
+function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {
+  if (overwrite) return 'overwrite';
+  return skipExisting ? 'skip' : 'number';
+}
+
+async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Host): Promise<Report> {
+  const { values } = settings;
+  const [{ runPlan }, { createServices }] = await Promise.all([import('../run/run.ts'), import('./services.ts')]);
+  const sandbox = values.sandbox ? await startInProcess(terminal) : undefined;
+  try {
+    const key = sandbox ? new Secret('sandbox') : await resolveApiKey(settings, host.env);
+    // A proxy has no business between this process and itself.
+    const services = createServices(settings, key, sandbox ? {} : host.env, host, terminal);
+    try {
+      return await runPlan(plan, sandbox ? { ...values, baseUrl: sandbox.baseUrl } : values, services);
+    } finally {
+      await services.http.close();
+    }
+  } finally {
+    await sandbox?.close();
+  }
+}
+
+async function startInProcess(terminal: Terminal) {
+  const { startSandbox } = await import('../sandbox/server.ts');
+  const sandbox = await startSandbox();
+  terminal.info('sandbox: placeholder images, no key, no network, no cost');
+  return sandbox;
+}
+
+/** Keeps the journal bounded; one that cannot be pruned is no reason to fail. */
+function pruneIfDue({ values, directories }: Settings, { machine }: Host): void {
+  const limits = { days: values.historyDays, keep: values.historyRuns };
+  try {
+    if (isPruneDue(directories.state, limits, new Date())) pruneRuns(directories.state, limits, machine, new Date());
+  } catch {
+    // `imggen history --prune` tells why.
+  }
+}
+
+/** All saved; or something is missing, which the report says. */
+function exitOf({ run, failed }: Report): ExitCode {
+  if (run.answered?.pending) return exitOfCode('pending');
+  if (failed.some(({ output }) => output)) return exitOfCode('output');
+  return failed.length > 0 ? exitOfCode('incomplete') : 0;
+}

@@ -1,0 +1,135 @@
+import type { Command } from 'commander';
+import { usageError } from '../errors.ts';
+import { findRun, idTime, isRunning, listRuns, pruneRuns, readRun } from '../journal/store.ts';
+import type { Outcome, Run } from '../journal/types.ts';
+import { InvalidValue, integer } from '../options/parse.ts';
+import { oneLine } from '../terminal/sanitize.ts';
+import { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+import { loadSettings } from './context.ts';
+
+interface HistoryFlags extends Record<string, unknown> {
+  limit: string;
+  failed?: boolean;
+  since?: string;
+  json?: boolean;
+  prune?: boolean;
+}
+
+type State = Outcome | 'running';
+
+/** Adds the flags of `imggen history`. */
+export function configure(command: Command, host: Host): void {
+  command
+    .argument('[run]', 'one run in full, by its id')
+    .option('-n, --limit <n>', 'how many runs, the newest first', '20')
+    .option('--failed', 'only runs that are not saved whole')
+    .option('--since <when>', 'a date (2026-11-01) or an age (12h, 7d); adds the totals')
+    .option('--json', 'one JSON document on stdout')
+    .option('--prune', 'remove old runs: see historyDays and historyRuns in imggen config')
+    .action((id: string | undefined, flags: HistoryFlags) => runHistory(id, flags, host));
+}
+
+async function runHistory(id: string | undefined, flags: HistoryFlags, host: Host): Promise<void> {
+  const { directories, values } = await loadSettings({}, host);
+  const { state } = directories;
+  const terminal = new Terminal(host, { quiet: false, verbose: false });
+  if (flags.prune) {
+    const limits = { days: values.historyDays, keep: values.historyRuns };
+    const removed = pruneRuns(state, limits, host.machine, new Date());
+    return terminal.info(`${removed} runs removed`);
+  }
+  if (id !== undefined) return await showRun(findRun(state, id), flags.json === true, state, host, terminal);
+
+  const limit = numberOf(flags.limit);
+  const since = flags.since === undefined ? undefined : idTime(timeOf(flags.since));
+  const totals = { runs: 0, images: 0, tokens: 0 };
+  const shown: { run: Run; state: State }[] = [];
+  for (const name of listRuns(state)) {
+    if (since === undefined ? shown.length >= limit : name < since) break;
+    const run = readRun(state, name);
+    if (!run) continue;
+    const current = stateOf(run, state, host);
+    if (flags.failed && (current === 'saved' || current === 'running')) continue;
+    totals.runs += 1;
+    totals.images += savedImages(run).length;
+    totals.tokens += run.answered?.usage?.total_tokens ?? 0;
+    if (shown.length < limit) shown.push({ run, state: current });
+  }
+  if (flags.json) {
+    await terminal.json({ runs: shown.map(({ run, state: current }) => document(run, current)), ...(since ? { totals } : {}) });
+    return;
+  }
+  for (const { run, state: current } of shown) await showLine(run, current, terminal);
+  if (since) await terminal.data(`total: ${totals.runs} runs, ${totals.images} images, ${totals.tokens} tokens`);
+  else if (shown.length === 0) terminal.info('no runs');
+}
+
+function stateOf(run: Run, state: string, { machine }: Host): State {
+  return run.owner !== null && isRunning(state, run, machine) ? 'running' : run.outcome;
+}
+
+/** `20261122T121600-4f9a2c01  saved       2 of 2  a cat`, and a line a file. */
+async function showLine(run: Run, state: State, terminal: Terminal): Promise<void> {
+  const { asked } = run;
+  const saved = savedImages(run);
+  const prompt = oneLine(asked.prompt);
+  const short = prompt.length > 60 ? `${prompt.slice(0, 60)}…` : prompt;
+  await terminal.data(`${asked.run}  ${state.padEnd(10)}  ${saved.length} of ${asked.n}  ${short}`);
+  for (const { path } of saved) await terminal.data(`  ${path}`);
+}
+
+async function showRun(run: Run, json: boolean, directory: string, host: Host, terminal: Terminal): Promise<void> {
+  const whole = document(run, stateOf(run, directory, host));
+  if (json) return await terminal.json(whole);
+  for (const [name, value] of Object.entries(whole)) {
+    if (value === null || (Array.isArray(value) && value.length === 0)) continue;
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    if (Array.isArray(value)) for (const entry of value) await terminal.data(`${name.padEnd(12)} ${JSON.stringify(entry)}`);
+    else await terminal.data(`${name.padEnd(12)} ${oneLine(text)}`);
+  }
+}
+
+function document(run: Run, state: State) {
+  const { asked, answered, images, problem } = run;
+  return {
+    run: asked.run,
+    at: asked.at,
+    state,
+    prompt: asked.prompt,
+    model: asked.model,
+    params: asked.params,
+    api: asked.baseUrl,
+    asked: asked.n,
+    images: savedImages(run),
+    missing: images.flatMap(({ index, saved, lost }) => (saved ? [] : [{ index, lost }])),
+    usage: answered?.usage ?? null,
+    expires: answered?.expires ?? null,
+    request_id: answered?.requestId ?? problem?.requestId ?? null,
+    task_id: answered?.taskId ?? null,
+    task_status: answered?.taskStatus ?? null,
+    error: problem && { code: problem.code, message: problem.message },
+  };
+}
+
+function savedImages({ images }: Run) {
+  return images.flatMap(({ saved }) => (saved ? [{ path: saved.path, ...saved.facts }] : []));
+}
+
+function numberOf(text: string): number {
+  try {
+    return integer(1, 1_000_000)(text);
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    throw usageError(`--limit ${text} ${error.message}`);
+  }
+}
+
+/** A date, or an age that is taken from now. */
+function timeOf(text: string): Date {
+  const [, count, unit] = /^(\d{1,6})\s*([mhdw])$/.exec(text) ?? [];
+  const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }[unit ?? ''];
+  const at = unitMs === undefined ? new Date(text) : new Date(Date.now() - Number(count) * unitMs);
+  if (Number.isNaN(at.getTime())) throw usageError(`--since ${text} is neither a date nor an age`, '2026-11-01, 12h, 7d, 4w');
+  return at;
+}

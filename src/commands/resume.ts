@@ -1,0 +1,97 @@
+import type { Command } from 'commander';
+import { type ExitCode, exitOfCode } from '../errors.ts';
+import { missingImages } from '../journal/fold.ts';
+import { findRun, isRunning, isUnfinished, listRuns, readRun } from '../journal/store.ts';
+import type { Run } from '../journal/types.ts';
+import { resolveApiKey } from '../options/api-key.ts';
+import { type Report, reportDocument } from '../run/report.ts';
+import { resumeRun } from '../run/resume.ts';
+import { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+import { loadSettings, type Settings } from './context.ts';
+import { createServices } from './services.ts';
+import { showImages } from './show-report.ts';
+
+interface ResumeFlags extends Record<string, unknown> {
+  json?: boolean;
+}
+
+/** Adds the flags of `imggen resume`. */
+export function configure(command: Command, host: Host, setExit: (code: ExitCode) => void): void {
+  command
+    .argument('[run]', 'one run, by its id; without it, every unfinished run')
+    .option('--json', 'one JSON document on stdout')
+    .option('-q, --quiet', 'nothing on stderr but errors')
+    .option('--verbose', 'show each HTTP exchange on stderr')
+    .option('--retries <n>', 'how often a download is repeated')
+    .option('--timeout <seconds>', 'how long to wait for a pending task')
+    .option('--profile <name>', 'a named set of config values')
+    .action(async (run: string | undefined, flags: ResumeFlags) => setExit(await runResume(run, flags, host)));
+}
+
+/**
+ * Finishes what was paid for and not saved; never sends a generation. Returns 0 when nothing is missing any more.
+ * Throws ImggenError `usage` for a run that is not known.
+ */
+async function runResume(id: string | undefined, flags: ResumeFlags, host: Host): Promise<ExitCode> {
+  const settings = await loadSettings(flags, host);
+  const terminal = new Terminal(host, settings.values);
+  const { state } = settings.directories;
+  const runs = id === undefined ? unfinishedRuns(state, host) : [findRun(state, id)];
+  const key = await keyFor(runs, settings, host);
+  const services = createServices(settings, key, host.env, host, terminal);
+  const reports: Report[] = [];
+  try {
+    for (const { asked } of runs) {
+      host.signal.throwIfAborted();
+      const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
+      if (!report) {
+        terminal.info(`run ${asked.run} is being worked on by another process`);
+        continue;
+      }
+      reports.push(report);
+      if (!flags.json) await showImages(report.images, terminal);
+      showRest(report, terminal);
+    }
+  } finally {
+    await services.http.close();
+  }
+  host.signal.throwIfAborted();
+  if (flags.json) await terminal.json({ runs: reports.map(reportDocument) });
+  if (runs.length === 0) terminal.info('nothing to resume');
+  return exitOf(reports);
+}
+
+/** Oldest first, as they would have been saved. */
+function unfinishedRuns(state: string, { machine }: Host): Run[] {
+  return listRuns(state)
+    .flatMap((id) => readRun(state, id) ?? [])
+    .filter((run) => isUnfinished(run) && !isRunning(state, run, machine))
+    .reverse();
+}
+
+/** Only a pending task needs the key; a download never gets one. */
+async function keyFor(runs: readonly Run[], settings: Settings, host: Host) {
+  const asksForTask = settings.values.taskUrl !== undefined && runs.some(({ answered }) => answered?.pending);
+  return asksForTask ? await resolveApiKey(settings, host.env) : undefined;
+}
+
+function showRest({ run, images, failed }: Report, terminal: Terminal): void {
+  const { asked, answered, problem } = run;
+  for (const { index, reason } of failed) terminal.problem(`image ${index} of run ${asked.run} is not saved: ${reason}`);
+  if (answered?.pending) {
+    terminal.problem(`task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished`);
+  } else if (answered === null && problem) {
+    terminal.problem(`run ${asked.run} has nothing to resume: ${problem.message}`);
+    if (problem.state === 'unknown') terminal.problem('it may have been generated and charged: look at your usage', 'hint');
+  } else if (failed.length === 0) {
+    terminal.info(`run ${asked.run}: ${images.length === 0 ? 'nothing was missing' : `${images.length} saved, nothing is missing`}`);
+  }
+}
+
+function exitOf(reports: readonly Report[]): ExitCode {
+  const failures = reports.flatMap(({ failed }) => failed);
+  if (failures.some(({ output }) => output)) return exitOfCode('output');
+  const isOpen = reports.some(({ run }) => run.answered?.pending || missingImages(run).length > 0);
+  return failures.length > 0 || isOpen ? exitOfCode('incomplete') : 0;
+}

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import { usageError } from '../errors.ts';
+import { integer, InvalidValue, oneOf, type Parse } from '../options/parse.ts';
+import { type AnswerShape, answerShapes } from '../sandbox/context.ts';
+import { type Fault, faultKinds, parseFault } from '../sandbox/faults.ts';
+import { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+
+interface SandboxFlags {
+  port?: number;
+  latency?: number;
+  answer?: AnswerShape;
+  expires?: number;
+  fault?: readonly Fault[];
+  seed?: number;
+}
+
+/** Adds the flags of `imggen sandbox`. */
+export function configure(command: Command, host: Host): void {
+  command
+    .option('--port <number>', 'the port (default: any free one)', checked('--port', integer(0, 65_535)))
+    .option('--latency <ms>', 'wait before each answer', checked('--latency', integer(0, 3_600_000)))
+    .option('--answer <shape>', `how images come: ${answerShapes.join(', ')}`, checked('--answer', oneOf(answerShapes)))
+    .option('--expires <seconds>', 'how long the URLs of images work', checked('--expires', integer(0, 86_400)))
+    .option('--fault <kind[:rate]>', 'go wrong; repeatable; a rate from 0 to 1, or once', addFault)
+    .option('--seed <number>', 'what the strikes of the faults follow from', checked('--seed', integer(0, 2 ** 31)))
+    .addHelpText('after', faultHelp())
+    .action((flags: SandboxFlags) => runSandbox(flags, host));
+}
+
+function addFault(text: string, previous: readonly Fault[] = []): readonly Fault[] {
+  return [...previous, parseFault(text)];
+}
+
+function faultHelp(): string {
+  const rows = Object.entries(faultKinds).map(([kind, help]) => `  ${kind.padEnd(20)} ${help}`);
+  return `\nKinds of faults:\n${rows.join('\n')}\n\nWhat it charged: GET <origin>/sandbox/stats`;
+}
+
+/** Serves until the process is told to end, which is how it is meant to end: not an error. */
+async function runSandbox({ fault, ...options }: SandboxFlags, host: Host): Promise<void> {
+  const terminal = new Terminal(host, { quiet: false, verbose: false });
+  const { startSandbox } = await import('../sandbox/server.ts');
+  const sandbox = await startSandbox({ ...options, ...(fault && { faults: fault }) });
+  terminal.info('sandbox: any key is accepted, the images are placeholders; Ctrl-C ends it');
+  await terminal.data(sandbox.baseUrl);
+  await new Promise<void>((resolve) => {
+    if (host.signal.aborted) resolve();
+    host.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await sandbox.close();
+}
+
+function checked<T>(flag: string, parse: Parse<T>): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof InvalidValue)) throw error;
+      throw usageError(`${flag} ${text} ${error.message}`, error.hint);
+    }
+  };
+}

@@ -1,0 +1,57 @@
+import { missingImages } from '../journal/fold.ts';
+import { type Report, reportDocument, type SavedImage } from '../run/report.ts';
+import { formatBytes, formatDuration } from '../terminal/format.ts';
+import { oneLine } from '../terminal/sanitize.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+/** Says what became of a run: paths or JSON on stdout, everything for people on stderr. */
+export async function showReport(report: Report, json: boolean, terminal: Terminal): Promise<void> {
+  if (json) await terminal.json(reportDocument(report));
+  else await showImages(report.images, terminal);
+  showMissing(report, terminal);
+  terminal.info(terminal.paint.dim(summary(report)));
+}
+
+/** One line an image. */
+export async function showImages(images: readonly SavedImage[], terminal: Terminal): Promise<void> {
+  for (const image of images) await showImage(image, terminal);
+}
+
+/** The path is data. On a terminal the rest stands before it, so that stdout has nothing but the path. */
+async function showImage(image: SavedImage, terminal: Terminal): Promise<void> {
+  if (image.path === '-') return;
+  if (terminal.isInteractive) {
+    const { width, height, format, bytes } = image;
+    const size = width === null ? '' : `${width} × ${height}  `;
+    const facts = `${terminal.paint.green('✔')} ${size}${format}  ${formatBytes(bytes)}`;
+    if (terminal.isStdoutTerminal) terminal.lead(`${facts}  `);
+    else terminal.info(`${facts}  ${oneLine(image.path)}`);
+  }
+  await terminal.data(image.path);
+}
+
+function showMissing({ failed, run }: Report, terminal: Terminal): void {
+  const { asked, answered } = run;
+  if (answered?.pending) {
+    terminal.problem(`task ${answered.taskId ?? '(without an id)'} is not finished (${answered.taskStatus}), so there is no image yet`);
+    if (answered.requestId) terminal.problem(`request ${answered.requestId}`, 'cause');
+    terminal.problem('it is paid for, so do not generate it again; with taskUrl set: imggen resume', 'hint');
+    return;
+  }
+  if (failed.length === 0) return;
+  terminal.problem(`${failed.length} of ${asked.n} images are not saved`);
+  terminal.problem(failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '), 'cause');
+  if (missingImages(run).length > 0) terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
+}
+
+/** `2 images in 12.3 s · 1056 tokens · request req_1 · URLs work until …` */
+function summary({ images, run: { answered }, elapsedMs }: Report): string {
+  const tokens = answered?.usage?.total_tokens;
+  return [
+    `${images.length} ${images.length === 1 ? 'image' : 'images'} in ${formatDuration(elapsedMs)}`,
+    tokens ? `${tokens} tokens` : '',
+    answered?.requestId ? `request ${oneLine(answered.requestId)}` : '',
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}

@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { usageError } from '../errors.ts';
+import { foldRun, missingImages, parseEntries } from './fold.ts';
+import { isAlive, runPath, runsDirectory } from './run-log.ts';
+import type { Machine, Run } from './types.ts';
+
+const extension = '.jsonl';
+const dayMs = 86_400_000;
+
+/** The ids of all runs, newest first: an id begins with its time. */
+export function listRuns(state: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(runsDirectory(state));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return names
+    .filter((name) => name.endsWith(extension))
+    .map((name) => name.slice(0, -extension.length))
+    .sort()
+    .reverse();
+}
+
+/** A run; undefined when its file is gone or tells no run. */
+export function readRun(state: string, id: string): Run | undefined {
+  try {
+    return foldRun(parseEntries(readFileSync(runPath(state, id), 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The run of an id, or of the start of one when it is the only one. Throws ImggenError `usage`. */
+export function findRun(state: string, id: string): Run {
+  const ids = listRuns(state);
+  const matches = ids.includes(id) ? [id] : ids.filter((known) => known.startsWith(id));
+  if (matches.length > 1) throw usageError(`${matches.length} runs begin with ${id}`, matches.slice(0, 5).join(', '));
+  const run = matches[0] === undefined ? undefined : readRun(state, matches[0]);
+  if (!run) throw usageError(`there is no run ${id}`, 'see: imggen history');
+  return run;
+}
+
+/** Whether a process works on a run at this moment. */
+export function isRunning(state: string, { owner, asked }: Run, machine: Machine): boolean {
+  return isAlive(owner, runPath(state, asked.run), machine);
+}
+
+/** Whether a run may have something to finish: images that are missing, or an owner that went without a word. */
+export function isUnfinished(run: Run): boolean {
+  return run.owner !== null || run.answered?.pending === true || missingImages(run).length > 0;
+}
+
+/**
+ * Removes old runs: those of more than `days` days, and of the others the oldest finished ones beyond `keep`.
+ * Nothing that a living process works on. Returns how many were removed.
+ */
+export function pruneRuns(state: string, { days, keep }: { days: number; keep: number }, machine: Machine, now: Date): number {
+  const oldest = idTime(new Date(now.getTime() - days * dayMs));
+  let removed = 0;
+  for (const [position, id] of listRuns(state).entries()) {
+    const isOld = id < oldest;
+    if (!isOld && position < keep) continue;
+    const run = readRun(state, id);
+    if (run && (isRunning(state, run, machine) || (!isOld && isUnfinished(run)))) continue;
+    rmSync(runPath(state, id), { force: true });
+    removed += 1;
+  }
+  return removed;
+}
+
+/** Whether pruneRuns would find something, told by the names alone. */
+export function isPruneDue(state: string, { days, keep }: { days: number; keep: number }, now: Date): boolean {
+  const ids = listRuns(state);
+  const last = ids.at(-1);
+  return ids.length > keep || (last !== undefined && last < idTime(new Date(now.getTime() - days * dayMs)));
+}
+
+/** The start of the ids of runs that began at a time. */
+export function idTime(at: Date): string {
+  return at.toISOString().slice(0, 19).replace(/[-:]/g, '');
+}

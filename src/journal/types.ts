@@ -1,0 +1,101 @@
+import type { Naming } from '../files/types.ts';
+import type { ImageFacts } from '../images/types.ts';
+import type { Json } from '../request/types.ts';
+import type { Usage } from '../wire/types.ts';
+
+/** The machine and process that imggen runs on. */
+export interface Machine {
+  name: string;
+  pid: number;
+  /** Whether a process of this machine exists. */
+  isRunning(pid: number): boolean;
+}
+
+/** Who works on a run. A process id alone says little when several machines share a state directory. */
+export interface Owner {
+  host: string;
+  pid: number;
+  /** Tells two owners apart that have the same process id. */
+  token: string;
+}
+
+/** Where an image of an answer is: behind a URL, or in a part file. */
+export type JournalSource = { url: string } | { part: string };
+
+/** What a run was asked for, written before anything is sent. */
+export interface Asked {
+  type: 'asked';
+  version: 1;
+  run: string;
+  /** ISO 8601. */
+  at: string;
+  owner: Owner;
+  baseUrl: string;
+  model: string;
+  prompt: string;
+  /** The request's other fields, under the API's names. */
+  params: Record<string, Json>;
+  /** How many images were asked for. */
+  n: number;
+  /** The format that was asked for. */
+  format: string;
+  /** Where the files go; null for stdout. Paths are absolute. */
+  naming: Naming | null;
+  sidecar: boolean;
+}
+
+/** What the API answered, written before any download. A later one, of a task, replaces an earlier one. */
+export interface Answered {
+  type: 'answered';
+  /** In the order of the answer; index 1 is the first. */
+  sources: JournalSource[];
+  usage: Usage | null;
+  expires: string | null;
+  taskId: string | null;
+  taskStatus: string | null;
+  requestId: string | null;
+  pending: boolean;
+}
+
+/** One line of a run's file. */
+export type Entry =
+  | Asked
+  | Answered
+  /** Another process takes the run over from an owner that is gone (null: from one that had finished). */
+  | { type: 'claimed'; owner: Owner; from: string | null }
+  /** The bytes of an image are whole and on the disk, under a part file's name. */
+  | { type: 'stored'; index: number; part: string; facts: ImageFacts }
+  | { type: 'saved'; index: number; path: string; facts: ImageFacts }
+  /** An image cannot be had any more. */
+  | { type: 'lost'; index: number; reason: string }
+  /** The generation surely did not happen. */
+  | { type: 'failed'; code: string; message: string; requestId: string | null }
+  /** Nobody can say whether the generation happened. */
+  | { type: 'unknown'; code: string; message: string; requestId: string | null }
+  /** The owner has done what it could. */
+  | { type: 'released'; token: string };
+
+/** What became of a run: all saved; some of it not; surely not generated; perhaps generated. */
+export type Outcome = 'saved' | 'incomplete' | 'failed' | 'unknown';
+
+export interface RunImage {
+  /** From 1. */
+  index: number;
+  source: JournalSource | null;
+  stored: { part: string; facts: ImageFacts } | null;
+  saved: { path: string; facts: ImageFacts } | null;
+  /** Why it cannot be had any more. */
+  lost: string | null;
+}
+
+/** A run as its file tells it. */
+export interface Run {
+  asked: Asked;
+  answered: Answered | null;
+  images: RunImage[];
+  /** Who works on it, or worked on it when it died; null when the last owner released it. */
+  owner: Owner | null;
+  problem: { state: 'failed' | 'unknown'; code: string; message: string; requestId: string | null } | null;
+  /** What the entries say, whether or not the owner still lives. */
+  outcome: Outcome;
+}

@@ -1,0 +1,43 @@
+import { ImggenError } from '../errors.ts';
+import type { Answer } from '../transport/types.ts';
+import { readAnswer } from '../wire/answer.ts';
+import { decodeDocument, mergeReplies, refusalWithoutDocument } from '../wire/reply.ts';
+import { BlobRef, type Document, type Reply } from '../wire/types.ts';
+import type { AnswerReceiver } from './receive.ts';
+import type { Services } from './services.ts';
+
+/**
+ * Reads an answer to its end: its images go to the receiver's files, what it says becomes the reply. Secrets that the
+ * server echoes are taken out here, before anything can print or store them.
+ * Throws the ImggenError of a refusal, of a body that is not the API's, or of a connection that broke.
+ */
+export async function decodeAnswer(answer: Answer, receiver: AnswerReceiver, { redact, onDocument }: Services): Promise<Reply> {
+  const header = answer.headers['x-request-id'];
+  const requestId = header === undefined ? null : redact(header);
+  const replies: Reply[] = [];
+  try {
+    for await (const document of receiver.documents(readAnswer(answer.body))) {
+      const clean = cleaned(document, redact);
+      onDocument(clean);
+      replies.push(decodeDocument(clean, answer.status, requestId));
+    }
+  } catch (error) {
+    if (answer.status >= 300 && answer.status < 400) {
+      throw refusalWithoutDocument(answer.status, requestId, `it redirects to ${answer.headers.location}, which a request with a key does not follow`);
+    }
+    const isUnreadable = error instanceof ImggenError && error.code === 'bad_answer';
+    if (isUnreadable && (answer.status < 200 || answer.status > 299)) {
+      throw refusalWithoutDocument(answer.status, requestId, error.message);
+    }
+    throw error;
+  }
+  return mergeReplies(replies);
+}
+
+/** A document in which `redact` has been over every text, keys included. */
+function cleaned(document: Document, redact: (text: string) => string): Document {
+  if (typeof document === 'string') return redact(document);
+  if (Array.isArray(document)) return document.map((entry) => cleaned(entry, redact));
+  if (typeof document !== 'object' || document === null || document instanceof BlobRef) return document;
+  return Object.fromEntries(Object.entries(document).map(([key, value]) => [redact(key), cleaned(value, redact)]));
+}

@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { ImggenError, usageError } from '../errors.ts';
+import { type Destination, destination, formatOfDestination, TargetNames } from '../files/target.ts';
+import type { Collision } from '../files/types.ts';
+import { idTime } from '../journal/store.ts';
+import type { Resolved } from '../options/resolve.ts';
+import type { Key } from '../options/settings.ts';
+import type { Format } from '../request/fields.ts';
+import type { ImageRequest, Json, RequestDraft } from '../request/types.ts';
+import { checkRequest, type RequestField } from '../request/validate.ts';
+import { gateway } from '../wire/gateway.ts';
+import type { Dialect } from '../wire/types.ts';
+
+/** What one run was asked to do, besides its settings. */
+export interface Job {
+  prompt: string;
+  /** `--param`, by the API's field names. */
+  extra: Record<string, Json>;
+  collision: Collision;
+}
+
+/** Everything that is known before anything is sent. */
+export interface Plan {
+  /** The run's id: sortable by time, and part of the names of its temporary files. */
+  id: string;
+  at: Date;
+  dialect: Dialect;
+  request: ImageRequest;
+  /** The request under the API's names. */
+  body: Record<string, Json>;
+  /** The format that the files are expected to have. */
+  format: Format;
+  /** The files' names; undefined for stdout. With --skip-existing only those that are missing. */
+  names: TargetNames | undefined;
+}
+
+/**
+ * Checks the whole of a job and plans its files. Pure but for looking which files exist.
+ * Throws ImggenError `usage`, or `output` for a name that is taken.
+ */
+export function planRun(job: Job, { values, label }: Resolved): Plan {
+  const at = new Date();
+  const id = `${idTime(at)}-${randomBytes(4).toString('hex')}`;
+  const to = destination(values.out, values.name);
+  const format = chosenFormat(to, values.format, values.out, values.name);
+  const { request, problems } = checkRequest(draftOf(job, { ...values, format }), (field) =>
+    field === 'format' && values.format === undefined ? `-o ${values.out}: the format` : label(settingOf(field)),
+  );
+  const [problem] = problems;
+  if (problem) throw usageError(problem.message, problem.hint);
+  if (to.kind === 'stdout' && request.n > 1) throw usageError('-o - takes one image, and --count asks for more');
+
+  const expected = request.format ?? 'png';
+  let names: TargetNames | undefined;
+  if (to.kind === 'files') {
+    const { prompt, n, model, size } = request;
+    const fields = { prompt, n, model, size, format: expected, at: at.toISOString(), id };
+    names = TargetNames.plan(to, fields, job.collision, values.sidecar);
+    request.n = names.naming.targets.length;
+  }
+  return { id, at, dialect: gateway, request, body: gateway.encode(request), format: expected, names };
+}
+
+/** The format that is asked for: the flag's, or that of the name's extension. Both must agree. */
+function chosenFormat(to: Destination, asked: Format | undefined, out: string, template: string | undefined): Format | undefined {
+  const named = formatOfDestination(to);
+  if (asked !== undefined && named !== undefined && asked !== named) {
+    const where = template === undefined ? `-o ${out}` : `--name ${template}`;
+    throw usageError(`--format ${asked} and ${where} do not agree`, 'leave --format out: the extension decides');
+  }
+  return asked ?? named;
+}
+
+function draftOf({ prompt, extra }: Job, values: Omit<Resolved['values'], 'format'> & { format: Format | undefined }): RequestDraft {
+  const { model, count, size, format, quality, background, moderation, style, responseFormat, user, compression, stream } = values;
+  const given = { n: count, size, format, quality, background, moderation, style, responseFormat, user, compression, stream };
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { ...set, prompt, model, extra };
+}
+
+/** The setting that a field of the request comes from. */
+function settingOf(field: RequestField): Key {
+  if (field === 'n') return 'count';
+  if (field === 'prompt') throw new ImggenError('bug', 'the prompt is no setting');
+  return field;
+}

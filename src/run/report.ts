@@ -1,0 +1,63 @@
+import type { Answered, Asked, Run } from '../journal/types.ts';
+import type { ImageFacts } from '../images/types.ts';
+
+/** One image that is saved; `path` is `-` for stdout. */
+export interface SavedImage extends ImageFacts {
+  path: string;
+}
+
+/** One image that is not. */
+export interface FailedImage {
+  /** From 1, in the order of the answer. */
+  index: number;
+  reason: string;
+  /** Whether it was the writing that failed; the bytes are kept then. */
+  output?: boolean;
+}
+
+/** What became of a run. */
+export interface Report {
+  run: Run;
+  /** Those that this process saved. */
+  images: SavedImage[];
+  failed: FailedImage[];
+  elapsedMs: number;
+}
+
+/** The document of `--json` (CLI.md, "Streams"). */
+export function reportDocument({ run: { asked, answered }, images, failed, elapsedMs }: Report): Record<string, unknown> {
+  return {
+    run: asked.run,
+    request_id: answered?.requestId ?? null,
+    task_id: answered?.taskId ?? null,
+    model: asked.model,
+    prompt: asked.prompt,
+    params: asked.params,
+    images: images.map(({ path, bytes, sha256, format, width, height }) => ({ path, bytes, sha256, format, width, height })),
+    failed: failed.map(({ index, reason }) => ({ index, reason })),
+    usage: answered?.usage ?? null,
+    expires: answered?.expires ?? null,
+    elapsed_ms: Math.round(elapsedMs),
+  };
+}
+
+/** The document of one image's sidecar: how it was made, and how to tell that it is unchanged. */
+export function sidecarDocument(asked: Asked, answered: Answered, index: number, facts: ImageFacts): Record<string, unknown> {
+  const { bytes, sha256, format, width, height } = facts;
+  return {
+    run: asked.run,
+    created: asked.at,
+    prompt: asked.prompt,
+    model: asked.model,
+    params: asked.params,
+    request_id: answered.requestId,
+    task_id: answered.taskId,
+    index,
+    usage: answered.usage,
+    bytes,
+    sha256,
+    format,
+    width,
+    height,
+  };
+}

@@ -1,0 +1,81 @@
+import { dirname } from 'node:path';
+import { ImggenError, messageOf } from '../errors.ts';
+import { ensureWritable } from '../files/part.ts';
+import { missingImages } from '../journal/fold.ts';
+import { RunLog } from '../journal/run-log.ts';
+import type { Run } from '../journal/types.ts';
+import type { Values } from '../options/settings.ts';
+import { ask } from './ask.ts';
+import { deliver, downloadOptions, partPlace } from './deliver.ts';
+import type { Plan } from './plan.ts';
+import { AnswerReceiver } from './receive.ts';
+import type { FailedImage, Report } from './report.ts';
+import type { Services } from './services.ts';
+
+/**
+ * Runs a plan: journal, the one POST, then every image of its answer to its place. An image that cannot be had is in
+ * the report; what concerns all of them is thrown as ImggenError.
+ */
+export async function runPlan(plan: Plan, values: Values, services: Services): Promise<Report> {
+  const startedAt = performance.now();
+  const { names, id } = plan;
+  const place = partPlace(names, services.state);
+  await checkPlaces(plan, place.directory);
+  const log = beginLog(plan, values, services);
+  const receiver = new AnswerReceiver(place, id);
+  let broken: unknown;
+  try {
+    await ask(plan, values, receiver, log, services).catch((error: unknown) => {
+      broken = error;
+    });
+    // Also when the answer broke off: what had arrived whole is saved all the same.
+    const downloads = await downloadOptions(values.baseUrl, values);
+    const { images, failed } = await deliver(log, { names, place, downloads }, services);
+    const { signal } = services;
+    if (signal.aborted && missingImages(log.run).length > 0) throw interrupted(signal, log.run);
+    if (broken !== undefined && images.length === 0) throw broken;
+    return { run: log.run, images, failed: [...failed, ...neverCame(log.run, broken)], elapsedMs: performance.now() - startedAt };
+  } finally {
+    services.progress.stop();
+    await receiver.discard();
+    log.release();
+  }
+}
+
+/** Nothing is sent before it is known that the images can be written. */
+async function checkPlaces({ names, id }: Plan, directory: string): Promise<void> {
+  const directories = new Set([directory, ...(names?.naming.targets ?? []).map(({ path }) => dirname(path))]);
+  for (const place of directories) await ensureWritable(place, id);
+}
+
+function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Services): RunLog {
+  const { prompt: _prompt, model: _model, ...params } = plan.body;
+  const asked = {
+    run: plan.id,
+    at: plan.at.toISOString(),
+    baseUrl: values.baseUrl,
+    model: plan.request.model,
+    prompt: plan.request.prompt,
+    params,
+    n: plan.request.n,
+    format: plan.format,
+    naming: plan.names?.absolute ?? null,
+    sidecar: values.sidecar,
+  };
+  return RunLog.begin(state, asked, machine, (error) => {
+    onWarning(`no journal, so imggen resume cannot finish this run: ${messageOf(error)}`);
+  });
+}
+
+/** The images that were asked for and are in no answer. */
+function neverCame({ asked, images, answered }: Run, broken: unknown): FailedImage[] {
+  if (answered?.pending) return [];
+  const reason = broken === undefined ? `the API returned ${images.length} of ${asked.n} images` : messageOf(broken);
+  return Array.from({ length: Math.max(0, asked.n - images.length) }, (_, k) => ({ index: images.length + k + 1, reason }));
+}
+
+function interrupted({ reason }: AbortSignal, run: Run): unknown {
+  if (!(reason instanceof ImggenError)) return reason;
+  const missing = missingImages(run).length;
+  return new ImggenError(reason.code, reason.message, { hint: `${missing} of ${run.asked.n} images are not saved yet: imggen resume` });
+}

@@ -1,0 +1,35 @@
+import { dirname } from 'node:path';
+import { claim, PartFile, removePart, replace } from '../files/part.ts';
+import type { TargetNames } from '../files/target.ts';
+import type { StoredPart } from './sink.ts';
+
+/**
+ * Gives image number `index` its final name and returns it. Only a planned name replaces a file, and only with
+ * --overwrite. Throws ImggenError `output`; the part file then still has the bytes.
+ */
+export async function saveImage({ part, facts }: StoredPart, names: TargetNames, index: number): Promise<string> {
+  const { targets, collision } = names.naming;
+  const target = targets[index - 1];
+  const candidates = names.candidates(target, facts.format);
+  if (collision === 'overwrite' && target) return await replace(part, candidates.next().value);
+  return (await claim(part, candidates)) as string;
+}
+
+/**
+ * Writes `<image>.json`, whole or not at all. Only --overwrite replaces a file of that name; otherwise the result is
+ * false and the file stays. Throws ImggenError `output`.
+ *
+ * @param name of the part file, which no other of the directory has
+ */
+export async function saveSidecar(image: string, document: unknown, name: string, overwrite: boolean): Promise<boolean> {
+  const path = `${image}.json`;
+  const directory = dirname(path);
+  const part = await PartFile.create({ directory, fallback: directory }, name);
+  try {
+    await part.write(Buffer.from(`${JSON.stringify(document, null, 2)}\n`));
+    await part.finish();
+    return (await (overwrite ? replace(part.path, path) : claim(part.path, [path]))) !== undefined;
+  } finally {
+    await removePart(part.path);
+  }
+}

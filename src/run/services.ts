@@ -1,0 +1,25 @@
+import type { Machine } from '../journal/types.ts';
+import type { Secret } from '../options/secret.ts';
+import type { Progress } from '../terminal/types.ts';
+import type { Http } from '../transport/http.ts';
+import type { Document } from '../wire/types.ts';
+
+/** What a run needs of the world. */
+export interface Services {
+  http: Http;
+  progress: Progress;
+  /** Undefined where nothing needs one. */
+  key: Secret | undefined;
+  /** The state directory: the journal, and bytes that have no other place. */
+  state: string;
+  machine: Machine;
+  /** Takes secrets out of a text of the server. */
+  redact: (text: string) => string;
+  /** Writes to stdout; false when nobody reads it any more. */
+  emit: (bytes: Uint8Array) => Promise<boolean>;
+  /** Told of each JSON document of an answer, for --verbose. */
+  onDocument: (document: Document) => void;
+  onWarning: (text: string) => void;
+  /** Aborted when the user interrupts. */
+  signal: AbortSignal;
+}

@@ -1,0 +1,45 @@
+import { homedir, hostname } from 'node:os';
+import { ImggenError } from '../errors.ts';
+import type { Host } from './types.ts';
+
+/** The real world: this process, its streams and its signals. */
+export function realHost(): Host {
+  return {
+    env: process.env,
+    platform: process.platform,
+    home: homedir(),
+    machine: { name: hostname(), pid: process.pid, isRunning },
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
+    signal: interruption(),
+  };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** The first SIGINT or SIGTERM lets the run clean up; the second ends the process at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const signals = { SIGINT: ['interrupted', 130], SIGTERM: ['terminated', 143] } as const;
+  for (const [name, [code, exit]] of Object.entries(signals)) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(exit);
+      controller.abort(new ImggenError(code, code));
+    });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,136 @@
+import { Chalk, type ChalkInstance } from 'chalk';
+import { ImggenError, messageOf } from '../errors.ts';
+import { oneLine, safeJson } from './sanitize.ts';
+import type { Host } from './types.ts';
+
+/** A secret that can stand in for itself in what is shown. */
+interface Redactable {
+  reveal(): string;
+  toString(): string;
+}
+
+export interface TerminalOptions {
+  quiet: boolean;
+  verbose: boolean;
+}
+
+/**
+ * The two output streams. stdout gets data as it is; stderr gets lines for people, cleaned of everything that a
+ * terminal would obey. A secret that was named with `hide()` reaches neither.
+ */
+export class Terminal {
+  readonly #host: Host;
+  readonly #options: TerminalOptions;
+  readonly #secrets: Redactable[] = [];
+  readonly paint: ChalkInstance;
+  /** A reader that has gone away (`| head`) is no error. */
+  #stdoutClosed = false;
+
+  constructor(host: Host, options: TerminalOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.paint = new Chalk({ level: hasColour(host) ? 1 : 0 });
+  }
+
+  /** Whether stderr is a terminal on which lines may move: not in CI, not on a dumb one. */
+  get isInteractive(): boolean {
+    const { stderr, env } = this.#host;
+    return stderr.isTTY === true && env.TERM !== 'dumb' && !env.CI;
+  }
+
+  get isQuiet(): boolean {
+    return this.#options.quiet;
+  }
+
+  /** Whether stdout and stderr are both seen by a person. */
+  get isStdoutTerminal(): boolean {
+    return this.#host.stdout.isTTY === true;
+  }
+
+  /** From now on the secret is shown in its short form wherever it turns up. */
+  hide(secret: Redactable): void {
+    this.#secrets.push(secret);
+  }
+
+  /** Replaces the hidden secrets in a text. */
+  redact(text: string): string {
+    return this.#secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), secret.toString()), text);
+  }
+
+  /** A line for people: not with --quiet. */
+  info(line: string): void {
+    if (!this.#options.quiet) this.#line(line);
+  }
+
+  /** A line for people that stays without its end, for what stdout then adds on a shared terminal. */
+  lead(text: string): void {
+    if (!this.#options.quiet) this.#host.stderr.write(this.redact(text));
+  }
+
+  warn(line: string): void {
+    if (!this.#options.quiet) this.#line(`${this.paint.yellow('warning:')} ${line}`);
+  }
+
+  /** A line of --verbose. */
+  detail(line: string): void {
+    if (this.#options.verbose) this.#line(this.paint.dim(oneLine(line)));
+  }
+
+  /** One line of an error, shown with --quiet too: what happened, its cause, or what to do now. */
+  problem(text: string, part: 'error' | 'cause' | 'hint' = 'error'): void {
+    const colour = { error: this.paint.red, cause: this.paint.dim, hint: this.paint.cyan }[part];
+    this.#line(`${colour(`${part}:`)} ${oneLine(text)}`);
+  }
+
+  /** An error in at most three lines, and the stack when it is a fault of imggen or --verbose asks for it. */
+  error(error: unknown): void {
+    const known = error instanceof ImggenError ? error : undefined;
+    this.problem(messageOf(error));
+    if (known?.reason) this.problem(known.reason, 'cause');
+    const hint = known ? known.hint : 'this is a fault of imggen; please report it with the lines below';
+    if (hint) this.problem(hint, 'hint');
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (stack && (!known || this.#options.verbose)) {
+      for (const line of stack.split('\n').slice(1)) this.#line(this.paint.dim(`  ${oneLine(line)}`));
+    }
+  }
+
+  /** Data: one line on stdout. */
+  async data(line: string): Promise<void> {
+    await this.bytes(Buffer.from(`${this.redact(line)}\n`));
+  }
+
+  /** Data: a JSON document on stdout. */
+  async json(value: unknown): Promise<void> {
+    await this.data(safeJson(value, 2));
+  }
+
+  /** Data as it is; false when nobody reads it any more, which is no error. Throws ImggenError `output`. */
+  bytes(chunk: Uint8Array): Promise<boolean> {
+    if (this.#stdoutClosed) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      const { stdout } = this.#host;
+      const onError = (error: NodeJS.ErrnoException) => {
+        this.#stdoutClosed = true;
+        if (error.code === 'EPIPE') resolve(false);
+        else reject(new ImggenError('output', 'cannot write to stdout', { cause: error.message }));
+      };
+      // The stream also emits the error that it gives to the callback.
+      if (stdout.listenerCount('error') === 0) stdout.on('error', () => {});
+      stdout.write(chunk, (error) => (error ? onError(error) : resolve(true)));
+    });
+  }
+
+  #line(line: string): void {
+    const { stderr } = this.#host;
+    if (stderr.listenerCount('error') === 0) stderr.on('error', () => {});
+    stderr.write(`${this.redact(line)}\n`);
+  }
+}
+
+/** NO_COLOR, FORCE_COLOR, TERM and the terminal's own abilities, as Node reads them. */
+function hasColour({ stderr, env }: Host): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
+  return stderr.isTTY === true && stderr.hasColors(env as Record<string, string>);
+}
