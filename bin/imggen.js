@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // Starts dist/cli.js. Written for any Node that can parse it, so that an old one is told what is needed.
+var fs = require('fs');
+var path = require('path');
 var version = process.versions.node.split('.').map(Number);
 var supported = version[0] === 20 ? version[1] >= 19 : version[0] === 22 ? version[1] >= 12 : version[0] > 22;
 
@@ -8,15 +10,9 @@ else fail('imggen needs Node.js 20.19 or later, or 22.12 or later; this is ' + p
 
 function start() {
   keepCompiled();
-  import('../dist/cli.js').then(
-    function (cli) {
-      return cli.main();
-    },
-    function (error) {
-      if (error.code !== 'ERR_MODULE_NOT_FOUND' || !/dist[\\/]cli\.js' imported/.test(error.message)) throw error;
-      fail('imggen is not built: dist/cli.js is missing', 'in a clone of the repository: npm ci, or npm run build');
-    },
-  );
+  var program = path.join(__dirname, '../dist/cli.js');
+  if (fs.existsSync(program)) require(program).main();
+  else fail('imggen is not built: dist/cli.js is missing', 'in a clone of the repository: npm ci, or npm run build');
 }
 
 /**
@@ -25,9 +21,7 @@ function start() {
  */
 function keepCompiled() {
   var env = process.env;
-  var fs = process.getBuiltinModule('fs');
-  var node = process.getBuiltinModule('module');
-  var path = process.getBuiltinModule('path');
+  var node = require('module');
   var home = env.HOME && path.join(env.HOME, process.platform === 'darwin' ? 'Library/Caches' : '.cache');
   var caches = process.platform === 'win32' ? env.LOCALAPPDATA : env.XDG_CACHE_HOME || home;
   if (!node.enableCompileCache || !caches || !path.isAbsolute(caches)) return;

@@ -6,33 +6,16 @@ import type { Host } from './terminal/types.ts';
 
 declare const __VERSION__: string;
 
-interface CommandModule {
-  /** @param setExit for a command that can end otherwise than with 0 without an error */
-  configure(command: Command, host: Host, setExit: (code: ExitCode) => void): void;
-}
-
-/** The commands besides generate. A module is loaded only when its command may be meant, so that starting stays quick. */
-const commands: Readonly<Record<string, { description: string; load: () => Promise<CommandModule> }>> = {
-  config: { description: 'the local config file: set, get, unset, list, path', load: () => import('./commands/config.ts') },
-  login: {
-    description: 'store the API key: asks on a terminal, else reads a line of stdin',
-    load: () => import('./commands/login.ts'),
-  },
-  logout: { description: 'remove the stored API key', load: () => import('./commands/logout.ts') },
-  resume: {
-    description: 'finish what was paid for and not saved: download again, no new generation',
-    load: () => import('./commands/resume.ts'),
-  },
-  history: {
-    description: 'what was generated: when, prompt, files, usage, request id',
-    load: () => import('./commands/history.ts'),
-  },
-  models: { description: 'what each known model accepts', load: () => import('./commands/models.ts') },
-  sandbox: {
-    description: "run the gateway's emulator on loopback: prints its base URL, runs until interrupted",
-    load: () => import('./commands/sandbox.ts'),
-  },
-};
+/** The commands besides generate, in the order of the help. */
+const commands = {
+  resume: 'finish what was paid for and not saved: download again, no new generation',
+  history: 'what was generated: when, prompt, files, usage, request id',
+  models: 'what each known model accepts',
+  config: 'the local config file: set, get, unset, list, path',
+  login: 'store the API key: asks on a terminal, else reads a line of stdin',
+  logout: 'remove the stored API key',
+  sandbox: "run the gateway's emulator on loopback: prints its base URL, runs until interrupted",
+} as const;
 
 /** Commands that are planned: as a prompt they would be a surprise on the bill. */
 const laterCommands: readonly string[] = ['batch', 'gallery', 'completion', 'doctor'];
@@ -46,29 +29,32 @@ export async function main(argv: readonly string[] = process.argv.slice(2), host
   }
 }
 
+const loadCommands = () => import('./commands/index.ts');
+
 async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
   let exit: ExitCode = 0;
   const setExit = (code: ExitCode) => {
     exit = code;
   };
   const generate = async (words: string[], flags: GenerateFlags) => {
-    const { runGenerate } = await import('./commands/generate.ts');
+    const { runGenerate } = await loadCommands();
     setExit(await runGenerate(words, flags, host));
   };
   const program = createProgram(host);
   program.argument('[prompt...]', 'what to draw; - or nothing reads stdin');
   addGenerateFlags(program).action(async (words: string[], flags: GenerateFlags) => {
     if (words.length === 1) {
-      const { refuseLookalike } = await import('./commands/prompt.ts');
+      const { refuseLookalike } = await loadCommands();
       refuseLookalike(words[0] as string, ['generate', 'help', ...Object.keys(commands), ...laterCommands]);
     }
     await generate(words, flags);
   });
   const explicit = program.command('generate').description('the same as imggen [prompt], for a prompt that is the name of a command');
   if (argv.includes('generate')) addGenerateFlags(explicit.argument('[prompt...]')).action(generate);
-  for (const [name, { description, load }] of Object.entries(commands)) {
+  for (const [name, description] of Object.entries(commands)) {
     const command = program.command(name).description(description);
-    if (argv.includes(name)) (await load()).configure(command, host, setExit);
+    // Its module is loaded only when the command may be meant, so that starting stays quick.
+    if (argv.includes(name)) (await loadCommands())[name as keyof typeof commands].configure(command, host, setExit);
   }
   addHelp(program, host);
   await program.parseAsync(argv, { from: 'user' });
@@ -125,7 +111,7 @@ Examples:
 async function report(error: unknown, argv: readonly string[], host: Host): Promise<ExitCode> {
   const failure = error instanceof CommanderError ? ofCommander(error) : error;
   if (failure === undefined) return 0;
-  const { Terminal } = await import('./terminal/terminal.ts');
+  const { Terminal } = await loadCommands();
   const terminal = new Terminal(host, { quiet: false, verbose: argv.includes('--verbose') });
   const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
   if (argv.includes('--json')) {
@@ -140,5 +126,7 @@ async function report(error: unknown, argv: readonly string[], host: Host): Prom
 function ofCommander(error: CommanderError): ImggenError | undefined {
   if (error.exitCode === 0) return undefined;
   const [what = '', meant] = error.message.replace(/^error: /, '').split('\n');
-  return usageError(what, meant?.replace(/^\((.*)\)$/, '$1') ?? 'all options: imggen --help');
+  // The value of an option that there is not may be a secret: `--api-key=sk-…`.
+  const shown = what.replace(/^(unknown option '[^'=]*)=.*'$/s, "$1'");
+  return usageError(shown, meant?.replace(/^\((.*)\)$/, '$1') ?? 'all options: imggen --help');
 }

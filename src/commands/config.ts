@@ -7,7 +7,7 @@ import { allows, type Key, keys, settings } from '../options/settings.ts';
 import { configPath, readConfig, storeValue } from '../options/store.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
-import { loadSettings } from './context.ts';
+import { checkProfileName, loadSettings } from './context.ts';
 import { closest } from './similar.ts';
 
 interface ConfigFlags {
@@ -122,8 +122,4 @@ function storableKey(name: string): Key {
   if (storable.includes(name as Key)) return name as Key;
   const meant = closest(name, storable);
   throw usageError(`${name} is not a setting`, meant ? `did you mean ${meant}?` : storable.join(', '));
-}
-
-function checkProfileName(name: string): void {
-  if (!/^[\p{L}\p{N}_-]{1,64}$/u.test(name)) throw usageError(`"${name}" cannot name a profile`, 'letters, digits, - and _');
 }

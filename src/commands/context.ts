@@ -60,3 +60,8 @@ function checkKeys({ values, profiles }: ConfigFile, path: string): void {
     }
   }
 }
+
+/** Throws ImggenError `usage` for a name that would be trouble in messages and on command lines. */
+export function checkProfileName(name: string): void {
+  if (!/^[\p{L}\p{N}_-]{1,64}$/u.test(name)) throw usageError(`"${name}" cannot name a profile`, 'letters, digits, - and _');
+}

@@ -7,14 +7,12 @@ export async function showDryRun(plan: Plan, { values }: Settings, json: boolean
   const url = plan.dialect.endpoint(values.baseUrl);
   const headers = { authorization: `Bearer ${shownKey(values)}`, 'content-type': 'application/json' };
   const files = plan.names ? plan.names.naming.targets.map(({ path }) => path) : ['-'];
-  if (json) {
-    await terminal.json({ dry_run: true, request: { method: 'POST', url, headers, body: plan.body }, files });
-    return;
-  }
+  const request = files.length === 0 ? null : { method: 'POST', url, headers, body: plan.body };
+  if (json) return await terminal.json({ dry_run: true, request, files });
+  if (!request) return terminal.info('everything is there already, nothing would be generated');
   await terminal.data(`POST ${url}`);
   for (const [name, value] of Object.entries(headers)) await terminal.data(`${name}: ${value}`);
   await terminal.json(plan.body);
-  if (files.length === 0) terminal.info('everything is there already, nothing would be generated');
   for (const path of files) await terminal.data(`would write ${path}`);
 }
 

@@ -3,6 +3,7 @@ import type { Collision } from '../files/types.ts';
 import { isPruneDue, pruneRuns } from '../journal/store.ts';
 import { resolveApiKey } from '../options/api-key.ts';
 import { Secret } from '../options/secret.ts';
+import { runPlan } from '../run/run.ts';
 import { type Plan, planRun } from '../run/plan.ts';
 import type { Report } from '../run/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
@@ -10,7 +11,9 @@ import type { Host } from '../terminal/types.ts';
 import { isLoopbackHost } from '../transport/address.ts';
 import { loadSettings, type Settings } from './context.ts';
 import type { GenerateFlags } from './flags.ts';
+import { showDryRun } from './dry-run.ts';
 import { readPrompt } from './prompt.ts';
+import { createServices } from './services.ts';
 import { showReport } from './show-report.ts';
 
 /**
@@ -28,7 +31,6 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   const prompt = await readPrompt(words, flags.promptFile, host);
   const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
   if (flags.dryRun) {
-    const { showDryRun } = await import('./dry-run.ts');
     await showDryRun(plan, settings, json, terminal);
     return 0;
   }
@@ -67,10 +69,9 @@ function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {
 
 async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Host): Promise<Report> {
   const { values } = settings;
-  const [{ runPlan }, { createServices }] = await Promise.all([import('../run/run.ts'), import('./services.ts')]);
   const sandbox = values.sandbox ? await startInProcess(terminal) : undefined;
   try {
-    const key = sandbox ? new Secret('sandbox') : await resolveApiKey(settings, host.env);
+    const key = sandbox ? new Secret('sk-sandbox-takes-any-key') : await resolveApiKey(settings, host.env);
     // A proxy has no business between this process and itself.
     const services = createServices(settings, key, sandbox ? {} : host.env, host, terminal);
     try {

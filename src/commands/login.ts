@@ -7,6 +7,7 @@ import { configPath, readConfig, storeValue } from '../options/store.ts';
 import { askSecret } from '../terminal/ask.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
+import { checkProfileName } from './context.ts';
 
 interface ProfileFlag {
   profile?: string;
@@ -20,6 +21,7 @@ export function configure(command: Command, host: Host): void {
 /** Throws ImggenError `no_api_key` when no key is given, `config` or `output` when it cannot be stored. */
 async function runLogin({ profile }: ProfileFlag, host: Host): Promise<void> {
   const { config } = directories(host.env, host.platform, host.home);
+  if (profile !== undefined) checkProfileName(profile);
   await readConfig(config);
   const line = await askSecret('API key (not shown): ', host);
   if (line.trim() === '') {

@@ -26,8 +26,7 @@ export function destination(out: string, template: string | undefined): Destinat
     if (template !== undefined) throw usageError('--name does not go with -o -, which writes no file');
     return { kind: 'stdout' };
   }
-  const isDirectory = out.endsWith('/') || statSync(out, { throwIfNoEntry: false })?.isDirectory() === true;
-  const named = isDirectory ? undefined : splitExtension(out, `-o ${out}`);
+  const named = out.endsWith('/') || isDirectory(out) ? undefined : splitExtension(out, `-o ${out}`);
   if (named) {
     if (template !== undefined) throw usageError(`-o ${out} names a file, and --name names it too`, 'give one of them');
     return { kind: 'files', directory: dirname(out), template: undefined, stem: basename(named.stem), extension: named.extension };
@@ -40,6 +39,15 @@ export function destination(out: string, template: string | undefined): Destinat
     stem: undefined,
     extension: inTemplate?.extension,
   };
+}
+
+/** What cannot be looked at, as below a file, is told by the attempt to write there. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function splitExtension(name: string, shown: string): { stem: string; extension: string } | undefined {

@@ -21,6 +21,8 @@ export const defaultTemplate = '{slug}-{i}';
 
 /** Most file systems' longest name, in bytes, less what may be added: number, extension, `.json`, temporary mark. */
 const segmentLimit = 200;
+/** The same for a name that the user gave as a whole; numbers then have few digits. */
+const stemLimit = 240;
 
 /** A file name without its extension, made anew for each number. */
 export interface NamePattern {
@@ -45,8 +47,12 @@ export function namePattern(template: string, fields: NameFields): NamePattern {
   return { numbered, name };
 }
 
-/** A name that is given, not made: `-o cat.png`. More than one image makes it `cat-1`, `cat-2`. */
+/**
+ * A name that is given, not made: `-o cat.png`. More than one image makes it `cat-1`, `cat-2`.
+ * Throws ImggenError `usage` for one that is longer than file systems take.
+ */
 export function exactPattern(stem: string, n: number): NamePattern {
+  if (Buffer.byteLength(stem) > stemLimit) throw usageError(`the file name of -o has more than ${stemLimit} bytes`);
   return { numbered: n > 1, name: (i) => (n > 1 ? `${stem}-${i}` : stem) };
 }
 

@@ -75,16 +75,18 @@ function* walkJpeg(found: Found): Walker {
 
 /** WebP (RFC 9649): a RIFF container whose second field is the length of all that follows it. */
 function* walkWebp(found: Found): Walker {
-  const head = yield { take: 30 };
+  const head = yield { take: 16 };
   const chunk = ascii(head, 12, 16);
-  if (chunk === 'VP8X') found(head.readUIntLE(24, 3) + 1, head.readUIntLE(27, 3) + 1);
+  // Chunk length and first fields. The smallest file, lossless, has no more than these.
+  const fields = yield { take: chunk === 'VP8L' ? 9 : 14 };
+  if (chunk === 'VP8X') found(fields.readUIntLE(8, 3) + 1, fields.readUIntLE(11, 3) + 1);
   else if (chunk === 'VP8L') {
-    const bits = head.readUInt32LE(21);
+    const bits = fields.readUInt32LE(5);
     found((bits & 0x3fff) + 1, ((bits >>> 14) & 0x3fff) + 1);
-  } else if (chunk === 'VP8 ') found(head.readUInt16LE(26) & 0x3fff, head.readUInt16LE(28) & 0x3fff);
+  } else if (chunk === 'VP8 ') found(fields.readUInt16LE(10) & 0x3fff, fields.readUInt16LE(12) & 0x3fff);
   // Chunks are padded to an even length, the file with them.
   const length = head.readUInt32LE(4);
-  yield { skip: 8 + length + (length % 2) - head.length };
+  yield { skip: 8 + length + (length % 2) - head.length - fields.length };
 }
 
 /** GIF89a: colour tables, blocks of sub-blocks, and a trailer. */

@@ -34,9 +34,9 @@ export async function decodeAnswer(answer: Answer, receiver: AnswerReceiver, { r
   return mergeReplies(replies);
 }
 
-/** A document in which `redact` has been over every text, keys included. */
+/** A document in which `redact` has been over every text, keys included; but not over URLs, which must still work. */
 function cleaned(document: Document, redact: (text: string) => string): Document {
-  if (typeof document === 'string') return redact(document);
+  if (typeof document === 'string') return /^https?:\/\//i.test(document) ? document : redact(document);
   if (Array.isArray(document)) return document.map((entry) => cleaned(entry, redact));
   if (typeof document !== 'object' || document === null || document instanceof BlobRef) return document;
   return Object.fromEntries(Object.entries(document).map(([key, value]) => [redact(key), cleaned(value, redact)]));

@@ -13,6 +13,9 @@ export async function askSecret(question: string, host: Host): Promise<string> {
     return await read({ prompt: question, silent: true, input: host.stdin, output: host.stderr });
   } catch {
     throw new ImggenError('interrupted', 'interrupted');
+  } finally {
+    // The Enter that ended the answer was not echoed either.
+    host.stderr.write('\n');
   }
 }
 

@@ -9,6 +9,7 @@ export function realHost(): Host {
     platform: process.platform,
     home: homedir(),
     machine: { name: hostname(), pid: process.pid, isRunning },
+    secrets: [],
     get stdin() {
       return process.stdin;
     },

@@ -1,13 +1,7 @@
 import { Chalk, type ChalkInstance } from 'chalk';
 import { ImggenError, messageOf } from '../errors.ts';
 import { oneLine, safeJson } from './sanitize.ts';
-import type { Host } from './types.ts';
-
-/** A secret that can stand in for itself in what is shown. */
-interface Redactable {
-  reveal(): string;
-  toString(): string;
-}
+import type { Host, Redactable } from './types.ts';
 
 export interface TerminalOptions {
   quiet: boolean;
@@ -16,12 +10,12 @@ export interface TerminalOptions {
 
 /**
  * The two output streams. stdout gets data as it is; stderr gets lines for people, cleaned of everything that a
- * terminal would obey. A secret that was named with `hide()` reaches neither.
+ * terminal would obey. A secret that was named with `hide()`, on any terminal of the same host, reaches neither
+ * stderr nor a JSON document.
  */
 export class Terminal {
   readonly #host: Host;
   readonly #options: TerminalOptions;
-  readonly #secrets: Redactable[] = [];
   readonly paint: ChalkInstance;
   /** A reader that has gone away (`| head`) is no error. */
   #stdoutClosed = false;
@@ -49,12 +43,13 @@ export class Terminal {
 
   /** From now on the secret is shown in its short form wherever it turns up. */
   hide(secret: Redactable): void {
-    this.#secrets.push(secret);
+    // What is as short as a word would be found in texts that have nothing to do with it.
+    if (secret.reveal().length >= 8) this.#host.secrets.push(secret);
   }
 
   /** Replaces the hidden secrets in a text. */
   redact(text: string): string {
-    return this.#secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), secret.toString()), text);
+    return this.#host.secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), secret.toString()), text);
   }
 
   /** A line for people: not with --quiet. */
@@ -97,12 +92,12 @@ export class Terminal {
 
   /** Data: one line on stdout. */
   async data(line: string): Promise<void> {
-    await this.bytes(Buffer.from(`${this.redact(line)}\n`));
+    await this.bytes(Buffer.from(`${line}\n`));
   }
 
   /** Data: a JSON document on stdout. */
   async json(value: unknown): Promise<void> {
-    await this.data(safeJson(value, 2));
+    await this.data(this.redact(safeJson(value, 2)));
   }
 
   /** Data as it is; false when nobody reads it any more, which is no error. Throws ImggenError `output`. */

@@ -1,11 +1,19 @@
 import type { Machine } from '../journal/types.ts';
 
+/** A secret that can stand in for itself in what is shown. */
+export interface Redactable {
+  reveal(): string;
+  toString(): string;
+}
+
 /** The world around the program, passed in so that a test can be it. Nothing else touches `process`. */
 export interface Host {
   env: Readonly<Record<string, string | undefined>>;
   platform: string;
   home: string;
   machine: Machine;
+  /** What must not be shown, as far as it is known by now. */
+  secrets: Redactable[];
   stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { ImggenError } from '../errors.ts';
@@ -221,6 +222,8 @@ export class Http {
   }
 
   async #connect(): Promise<Client> {
+    // undici's parser is WebAssembly, which V8 would optimise for longer than a run takes.
+    setFlagsFromString('--liftoff-only');
     const { request, Agent, EnvHttpProxyAgent } = await import('./undici.ts');
     const { env } = this.#options;
     const proxies = {

@@ -63,24 +63,24 @@ class DocumentReader {
 class EventReader {
   readonly #sse = new SseReader();
   #json: JsonStream | undefined;
-  /** The start of the event's data until it is known to be JSON; `[DONE]` and keep-alives are not. */
+  /** Whether the event's data is JSON, once its start has come; `[DONE]` and keep-alives are not. */
   #isJson: boolean | undefined;
   #nextBlob = 0;
   #documents = 0;
   #bytesOutside = 0;
 
   *push(chunk: Uint8Array): Generator<AnswerPart> {
-    // Comments and unread fields are bounded like all that is no image.
-    let data = 0;
+    // Comments, unread fields and data that is no document are bounded like all that is no image.
+    let inDocuments = 0;
     for (const part of this.#sse.push(chunk)) {
       if (part.kind === 'end') {
         yield* this.#endEvent();
-      } else {
-        data += part.bytes.length;
+      } else if (this.#isDocument(part.bytes)) {
+        inDocuments += part.bytes.length;
         yield* this.#data(part.bytes);
       }
     }
-    this.#bytesOutside += chunk.length - data;
+    this.#bytesOutside += chunk.length - inDocuments;
     if (this.#bytesOutside > metadataLimit) throw notOurs();
   }
 
@@ -89,9 +89,16 @@ class EventReader {
     if (this.#documents === 0) throw notOurs();
   }
 
+  /** Whether the event's data is a document, told by its first byte that is not blank. */
+  #isDocument(bytes: Uint8Array): boolean {
+    if (this.#isJson === undefined) {
+      const first = bytes.find((byte) => byte > 0x20);
+      if (first !== undefined) this.#isJson = first === 0x7b;
+    }
+    return this.#isJson === true;
+  }
+
   *#data(bytes: Uint8Array): Generator<AnswerPart> {
-    this.#isJson ??= bytes[0] === 0x7b;
-    if (!this.#isJson) return;
     this.#json ??= new JsonStream(this.#nextBlob);
     for (const piece of this.#json.push(bytes)) yield checked(piece);
   }

@@ -46,13 +46,22 @@ export function mergeReplies(replies: readonly Reply[]): Reply {
   const images = replies.flatMap((reply) => reply.images);
   return {
     images,
-    usage: last('usage'),
+    usage: sumUsage(replies),
     expires: last('expires'),
     taskId: last('taskId'),
     taskStatus: last('taskStatus'),
     requestId: last('requestId'),
     pending: images.length === 0 && replies.some((reply) => reply.pending),
   };
+}
+
+/** Each event of a stream tells of its own image. */
+function sumUsage(replies: readonly Reply[]): Usage | null {
+  const usages = replies.map(({ usage }) => usage).filter((usage) => usage !== null);
+  if (usages.length === 0) return null;
+  const sum: Record<string, number> = {};
+  for (const usage of usages) for (const [name, count] of Object.entries(usage)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }
 
 /** The error of an answer that is no document of the API, by its status alone. `text` says what came instead. */

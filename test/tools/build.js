@@ -1,35 +1,13 @@
-// Bundles src/cli.ts into dist/: what the launcher imports and the package ships. Types are checked elsewhere.
+// Bundles src/cli.ts into dist/: what the launcher loads and the package ships. Types are checked elsewhere.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const dist = path.join(root, 'dist');
 const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-
-/**
- * Takes Node's modules from `process.getBuiltinModule`. An `import` of one makes Node fill a namespace and run every
- * getter on the way, which costs up to 7 ms a module. Each importer gets its own copy of the one line: a shared one
- * would be a chunk, and a chunk is a file more to open.
- */
-const builtins = {
-  name: 'builtins',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[a-z0-9_:/]+$/ }, ({ path: name, kind, importer }) => {
-      const isNodes = name.startsWith('node:') || isBuiltin(name);
-      if (!isNodes || kind === 'dynamic-import') return undefined;
-      return { path: name.replace('node:', ''), suffix: `?${path.relative(root, importer)}`, namespace: 'node' };
-    });
-    onLoad({ filter: /./, namespace: 'node' }, ({ path: name }) => ({
-      contents: `
-        module.exports = process.getBuiltinModule('node:${name}');
-        if (!module.exports)
-          throw Object.assign(new Error('this Node has no ${name}'), { code: 'ERR_UNKNOWN_BUILTIN_MODULE' });`,
-    }));
-  },
-};
 
 /** Packages of which the bundle takes a part; src/ and its tests see them whole. */
 const slim = {
@@ -54,7 +32,7 @@ const { outputFiles, metafile } = await build({
   // A package that has no "exports" is taken as ES modules where it can be: jsonc-parser's other form cannot be bundled.
   mainFields: ['module', 'main'],
   external: ['sharp'],
-  plugins: [builtins, slim],
+  plugins: [slim],
   define: { __VERSION__: JSON.stringify(version) },
   chunkNames: '[name]-[hash]',
   // Names stay as they are written: a stack trace that a user sends is then worth reading.
@@ -68,17 +46,37 @@ const { outputFiles, metafile } = await build({
 });
 refuse(metafile);
 
-const files = new Map(outputFiles.map((file) => [path.relative(dist, file.path), file.contents]));
+const files = new Map();
+for (const file of outputFiles) files.set(path.relative(dist, file.path), Buffer.from(await commonJs(file.text)));
+files.set('package.json', Buffer.from('{ "type": "commonjs" }\n'));
 const bundled = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
 files.set('LICENSES.txt', Buffer.from(await licences(bundled)));
 await replace(dist, files);
 const bytes = [...files.values()].reduce((sum, contents) => sum + contents.length, 0);
 console.log(`dist/: ${files.size} files, ${Math.round(bytes / 1000)} kB`);
 
+/**
+ * esbuild splits ES modules only, and Node needs a tenth of its own start time to get ready for the first of those.
+ * CommonJS it can load at once, so each finished chunk becomes that.
+ */
+async function commonJs(chunk) {
+  const { code } = await transform(chunk, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    supported: { 'dynamic-import': false },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    charset: 'utf8',
+  });
+  return code;
+}
+
 /** What esbuild accepts and what would fail at the user's. */
 function refuse({ inputs }) {
   for (const [file, { imports }] of Object.entries(inputs))
     for (const { path: target, kind, external } of imports) {
+      if (target.startsWith('node:') || isBuiltin(target)) continue;
       if (external && kind !== 'dynamic-import')
         throw new Error(`${file}: ${target} is not bundled and may be absent; use import('${target}')`);
       if (kind === 'dynamic-import' && inputs[target]?.format === 'cjs')

@@ -1,0 +1,66 @@
+// One run of one program: how long it took, how much memory it had, and whether it did what it should.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { hashOf } from './images.js';
+
+const deadlineMs = 300_000;
+
+/**
+ * GNU time: the kernel's own figure for a child, and a small parent for it. A child of this process would be charged with
+ * this process's memory, since Linux counts what a process had before it became another program.
+ */
+const timer = ['/usr/bin/time', '/usr/bin/gtime'].find((file) => spawnSync(file, ['-f', '%M', 'true']).status === 0);
+
+/** Whether memory can be measured here. */
+export const measuresMemory = timer !== undefined;
+
+/**
+ * Runs a program in an empty directory, which is removed again.
+ * Throws when it ends otherwise than it should; with `thorough`, also when a byte is wrong.
+ *
+ * @returns `ms` for the whole process; `memory`, the peak in bytes, of a pipeline that of its largest process
+ */
+export function measure({ command, env, exit = 0, text, files = [], bytes = 0, atLeastMs = 0 }, { scratch, thorough }) {
+  const cwd = mkdtempSync(path.join(scratch, 'run-'));
+  const report = path.join(scratch, 'memory');
+  const [file, ...args] = timer ? [timer, '-f', '%M', '-o', report, ...command] : command;
+  try {
+    const start = performance.now();
+    const run = spawnSync(file, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs });
+    const ms = performance.now() - start;
+    if (run.error) throw run.error;
+    if (run.status !== exit) throw new Error(`exit ${run.status ?? run.signal}, not ${exit}: ${run.stderr.trim()}`);
+    if (text && !`${run.stdout}${run.stderr}`.includes(text)) throw new Error(`it did not say ${JSON.stringify(text)}: ${run.stdout}${run.stderr}`);
+    if (ms < atLeastMs) throw new Error(`it took only ${Math.round(ms)} ms: its files were not written slowly`);
+    checkFiles(cwd, files, bytes, thorough);
+    return { ms, memory: timer ? Number(readFileSync(report, 'utf8').trim().split('\n').at(-1)) * 1024 : undefined };
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
+/** Every file, in the order of their numbers, must be the images of `files`, one after another, and nothing else. */
+function checkFiles(folder, files, bytes, thorough) {
+  const names = readdirSync(folder).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  if (names.length !== files.length) throw new Error(`it wrote ${names.length} files, not ${files.length}: ${names.join(' ')}`);
+  files.forEach((numbers, index) => {
+    const file = path.join(folder, names[index]);
+    const { size } = statSync(file);
+    if (size !== numbers.length * bytes) throw new Error(`${names[index]} has ${size} bytes, not ${numbers.length * bytes}`);
+    if (thorough && hashOfFile(file) !== hashOf(numbers, bytes)) throw new Error(`${names[index]} has wrong bytes`);
+  });
+}
+
+function hashOfFile(file) {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(1 << 20);
+  const descriptor = openSync(file, 'r');
+  for (let read = 1; read > 0; ) {
+    read = readSync(descriptor, buffer);
+    hash.update(buffer.subarray(0, read));
+  }
+  closeSync(descriptor);
+  return hash.digest('hex');
+}
