@@ -45,7 +45,7 @@ async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
   addGenerateFlags(program).action(async (words: string[], flags: GenerateFlags) => {
     if (words.length === 1) {
       const { refuseLookalike } = await loadCommands();
-      refuseLookalike(words[0] as string, ['generate', 'help', ...Object.keys(commands), ...laterCommands]);
+      refuseLookalike(words[0] as string, ['generate', 'help', ...Object.keys(commands)], laterCommands);
     }
     await generate(words, flags);
   });
@@ -94,6 +94,8 @@ function addHelp(program: Command, host: Host): void {
     .argument('[topic]')
     .action(async (topic: string | undefined) => {
       if (topic === 'exit-codes') return void host.stdout.write(`${table}\n`);
+      const topics = ['generate', ...Object.keys(commands)];
+      if (topic !== undefined && !topics.includes(topic)) throw usageError(`there is no help on ${topic}`, [...topics, 'exit-codes'].join(', '));
       await run(topic === undefined ? ['--help'] : [topic, '--help'], host);
     });
   program.addHelpText(
@@ -115,8 +117,8 @@ async function report(error: unknown, argv: readonly string[], host: Host): Prom
   const terminal = new Terminal(host, { quiet: false, verbose: argv.includes('--verbose') });
   const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
   if (argv.includes('--json')) {
-    const { code, exit, message, hint = null, requestId = null } = known;
-    await terminal.json({ error: { code, exit, message, hint, request_id: requestId } });
+    const { code, exit, message, reason: cause = null, hint = null, requestId = null } = known;
+    await terminal.json({ error: { code, exit, message, cause, hint, request_id: requestId } });
   }
   terminal.error(failure);
   return known.exit;
@@ -125,6 +127,7 @@ async function report(error: unknown, argv: readonly string[], host: Host): Prom
 /** Commander's own mistakes as ours; undefined for those that are none, help and version. */
 function ofCommander(error: CommanderError): ImggenError | undefined {
   if (error.exitCode === 0) return undefined;
+  if (error.code === 'commander.help') return usageError('a command is missing', 'imggen config --help');
   const [what = '', meant] = error.message.replace(/^error: /, '').split('\n');
   // The value of an option that there is not may be a secret: `--api-key=sk-…`.
   const shown = what.replace(/^(unknown option '[^'=]*)=.*'$/s, "$1'");

@@ -7,7 +7,7 @@ export const exitCodes = {
   4: 'the API refused the request: invalid parameter, content policy, failed task',
   5: 'out of credit or still rate limited after the retries (402, 429, insufficient_credit)',
   6: "network: cannot connect, TLS, timeout, 5xx, an answer that is not the API's",
-  7: 'incomplete: some images are not saved; `imggen resume` can fetch them',
+  7: 'incomplete: some images are not saved; `imggen resume` fetches what can still be had',
   8: 'cannot write the output',
   130: 'interrupted by SIGINT (Ctrl-C)',
   143: 'interrupted by SIGTERM',

@@ -82,7 +82,6 @@ async function runGet(name: string, flags: ConfigFlags, host: Host): Promise<voi
   const { values, profile } = await loadSettings({ profile: flags.profile }, host);
   const terminal = new Terminal(host, { quiet: false, verbose: false });
   const value = name === 'profile' ? profile : values[storableKey(name)];
-  // As with git: nothing to print is told by the exit code alone.
   if (value === undefined) throw usageError(`${name} is not set`);
   await terminal.data(String(value));
 }
@@ -120,6 +119,7 @@ function directory(host: Host): string {
 
 function storableKey(name: string): Key {
   if (storable.includes(name as Key)) return name as Key;
+  if (name === 'sandbox') throw usageError('sandbox is not stored, so that no run is a placeholder by surprise', 'use --sandbox or IMGGEN_SANDBOX=1');
   const meant = closest(name, storable);
   throw usageError(`${name} is not a setting`, meant ? `did you mean ${meant}?` : storable.join(', '));
 }

@@ -1,6 +1,7 @@
 import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
 import { type Flags, resolveSettings, type Resolved } from '../options/resolve.ts';
+import { isLoopbackHost } from '../transport/address.ts';
 import { closest } from './similar.ts';
 import { keys } from '../options/settings.ts';
 import { configPath, readConfig } from '../options/store.ts';
@@ -64,4 +65,17 @@ function checkKeys({ values, profiles }: ConfigFile, path: string): void {
 /** Throws ImggenError `usage` for a name that would be trouble in messages and on command lines. */
 export function checkProfileName(name: string): void {
   if (!/^[\p{L}\p{N}_-]{1,64}$/u.test(name)) throw usageError(`"${name}" cannot name a profile`, 'letters, digits, - and _');
+}
+
+/** The key must not travel where others can read it. Throws ImggenError `usage` for a URL that it would go to in clear. */
+export function checkConnection({ values, label }: Settings): void {
+  if (values.allowInsecure) return;
+  for (const key of values.sandbox ? [] : (['baseUrl', 'taskUrl'] as const)) {
+    const url = values[key];
+    if (url === undefined || url.startsWith('https:') || isLoopbackHost(url)) continue;
+    throw usageError(
+      `${label(key)} ${url} is not secure: the API key would travel in clear`,
+      'use https:, or, on a network that you trust: imggen config set allowInsecure true',
+    );
+  }
 }

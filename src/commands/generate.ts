@@ -8,8 +8,7 @@ import { type Plan, planRun } from '../run/plan.ts';
 import type { Report } from '../run/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
-import { isLoopbackHost } from '../transport/address.ts';
-import { loadSettings, type Settings } from './context.ts';
+import { checkConnection, loadSettings, type Settings } from './context.ts';
 import type { GenerateFlags } from './flags.ts';
 import { showDryRun } from './dry-run.ts';
 import { readPrompt } from './prompt.ts';
@@ -27,7 +26,7 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   const terminal = new Terminal(host, values);
   if (values.apiKey) terminal.hide(values.apiKey);
   checkSwitches(flags, settings, terminal);
-  checkConnection(values);
+  checkConnection(settings);
   const prompt = await readPrompt(words, flags.promptFile, host);
   const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
   if (flags.dryRun) {
@@ -53,15 +52,6 @@ function checkSwitches({ overwrite, skipExisting, json }: GenerateFlags, { value
   if (terminal.isStdoutTerminal) throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
 }
 
-/** The key must not travel where others can read it. Throws ImggenError `usage`. */
-function checkConnection({ baseUrl, sandbox, allowInsecure }: Settings['values']): void {
-  if (sandbox || allowInsecure || baseUrl.startsWith('https:') || isLoopbackHost(baseUrl)) return;
-  throw usageError(
-    `--base-url ${baseUrl} is not secure: the API key would travel in clear`,
-    'use https:, or, on a network that you trust: imggen config set allowInsecure true',
-  );
-}
-
 function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {
   if (overwrite) return 'overwrite';
   return skipExisting ? 'skip' : 'number';
@@ -71,7 +61,7 @@ async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Hos
   const { values } = settings;
   const sandbox = values.sandbox ? await startInProcess(terminal) : undefined;
   try {
-    const key = sandbox ? new Secret('sk-sandbox-takes-any-key') : await resolveApiKey(settings, host.env);
+    const key = sandbox ? new Secret('sk-sandbox-takes-any-key') : await resolveApiKey(settings, host.env, host.signal);
     // A proxy has no business between this process and itself.
     const services = createServices(settings, key, sandbox ? {} : host.env, host, terminal);
     try {
@@ -102,7 +92,8 @@ function pruneIfDue({ values, directories }: Settings, { machine }: Host): void 
 }
 
 /** All saved; or something is missing, which the report says. */
-function exitOf({ run, failed }: Report): ExitCode {
+function exitOf({ run, failed, interrupted }: Report): ExitCode {
+  if (interrupted) return interrupted.exit;
   if (run.answered?.pending) return exitOfCode('pending');
   if (failed.some(({ output }) => output)) return exitOfCode('output');
   return failed.length > 0 ? exitOfCode('incomplete') : 0;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { usageError } from '../errors.ts';
-import { findRun, idTime, isRunning, listRuns, pruneRuns, readRun } from '../journal/store.ts';
+import { readRun } from '../journal/read.ts';
+import { findRun, idTime, isRunning, listRuns, pruneRuns } from '../journal/store.ts';
 import type { Outcome, Run } from '../journal/types.ts';
 import { InvalidValue, integer } from '../options/parse.ts';
 import { oneLine } from '../terminal/sanitize.ts';
@@ -51,9 +52,7 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
     if (!run) continue;
     const current = stateOf(run, state, host);
     if (flags.failed && (current === 'saved' || current === 'running')) continue;
-    totals.runs += 1;
-    totals.images += savedImages(run).length;
-    totals.tokens += run.answered?.usage?.total_tokens ?? 0;
+    if (!run.asked.sandbox) addTo(totals, run);
     if (shown.length < limit) shown.push({ run, state: current });
   }
   if (flags.json) {
@@ -65,18 +64,29 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
   else if (shown.length === 0) terminal.info('no runs');
 }
 
+/** Placeholders are no part of what was used. */
+function addTo(totals: { runs: number; images: number; tokens: number }, run: Run): void {
+  totals.runs += 1;
+  totals.images += savedImages(run).length;
+  totals.tokens += run.answered?.usage?.total_tokens ?? 0;
+}
+
 function stateOf(run: Run, state: string, { machine }: Host): State {
   return run.owner !== null && isRunning(state, run, machine) ? 'running' : run.outcome;
 }
 
-/** `20261122T121600-4f9a2c01  saved       2 of 2  a cat`, and a line a file. */
+/** `2026-11-22 12:16  20261122T121600-4f9a2c01  saved  2 of 2  a cat`, a line a file, and what it used. */
 async function showLine(run: Run, state: State, terminal: Terminal): Promise<void> {
-  const { asked } = run;
+  const { asked, answered } = run;
   const saved = savedImages(run);
   const prompt = oneLine(asked.prompt);
   const short = prompt.length > 60 ? `${prompt.slice(0, 60)}…` : prompt;
-  await terminal.data(`${asked.run}  ${state.padEnd(10)}  ${saved.length} of ${asked.n}  ${short}`);
+  const at = asked.at.slice(0, 16).replace('T', ' ');
+  await terminal.data(`${at}  ${asked.run}  ${state.padEnd(10)}  ${saved.length} of ${asked.n}  ${short}`);
   for (const { path } of saved) await terminal.data(`  ${path}`);
+  const tokens = answered?.usage?.total_tokens;
+  const used = [tokens && `${tokens} tokens`, answered?.requestId && `request ${answered.requestId}`, asked.sandbox && 'sandbox'];
+  if (used.some(Boolean)) await terminal.data(`  ${oneLine(used.filter(Boolean).join(', '))}`);
 }
 
 async function showRun(run: Run, json: boolean, directory: string, host: Host, terminal: Terminal): Promise<void> {
@@ -101,6 +111,7 @@ function document(run: Run, state: State) {
     params: asked.params,
     api: asked.baseUrl,
     asked: asked.n,
+    sandbox: asked.sandbox,
     images: savedImages(run),
     missing: images.flatMap(({ index, saved, lost }) => (saved ? [] : [{ index, lost }])),
     usage: answered?.usage ?? null,

@@ -14,7 +14,7 @@ async function runModels({ json }: { json?: boolean }, host: Host): Promise<void
   for (const [index, model] of models.entries()) {
     if (index > 0) await terminal.data('');
     await terminal.data(model.id);
-    for (const [name, value] of rows(model)) await terminal.data(`  ${name.padEnd(16)} ${value}`);
+    for (const [name, value] of rows(model)) await terminal.data(`  ${name.padEnd(18)} ${value}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { messageOf, usageError } from '../errors.ts';
+import { readInput } from '../terminal/ask.ts';
 import type { Host } from '../terminal/types.ts';
 import { closest } from './similar.ts';
 
@@ -37,14 +38,7 @@ function fromFile(path: string): string {
 }
 
 async function fromStdin(host: Host): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of host.stdin) {
-    chunks.push(chunk as Buffer);
-    length += (chunk as Buffer).length;
-    if (length > readLimit) break;
-  }
-  return decode(Buffer.concat(chunks), 'stdin');
+  return decode(await readInput(host, (_chunk, length) => length > readLimit), 'stdin');
 }
 
 function decode(bytes: Buffer, source: string): string {
@@ -58,14 +52,14 @@ function decode(bytes: Buffer, source: string): string {
 
 /**
  * Refuses a single word that looks like a command: a mistyped one must not cost money.
- * @param commands every command's name, those of later versions too
+ * @param commands every command's name
+ * @param later the names of commands that are planned
  */
-export function refuseLookalike(word: string, commands: readonly string[]): void {
+export function refuseLookalike(word: string, commands: readonly string[], later: readonly string[]): void {
   if (/\s/.test(word)) return;
-  const meant = closest(word, commands);
+  const meant = closest(word, [...commands, ...later]);
   if (meant === undefined) return;
-  throw usageError(
-    `"${word}" looks like the command ${meant}`,
-    `did you mean: imggen ${meant}? To generate it: imggen generate ${word}`,
-  );
+  const generate = `to generate it: imggen generate ${word}`;
+  if (later.includes(meant)) throw usageError(`"${word}" looks like ${meant}, a command that this version does not have`, generate);
+  throw usageError(`"${word}" looks like the command ${meant}`, `did you mean: imggen ${meant}; ${generate}`);
 }

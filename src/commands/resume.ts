@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
-import { type ExitCode, exitOfCode } from '../errors.ts';
+import { type ExitCode, exitOfCode, ImggenError } from '../errors.ts';
 import { missingImages } from '../journal/fold.ts';
-import { findRun, isRunning, isUnfinished, listRuns, readRun } from '../journal/store.ts';
+import { readRun } from '../journal/read.ts';
+import { findRun, isRunning, isUnfinished, listRuns } from '../journal/store.ts';
 import type { Run } from '../journal/types.ts';
 import { resolveApiKey } from '../options/api-key.ts';
 import { type Report, reportDocument } from '../run/report.ts';
 import { resumeRun } from '../run/resume.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
-import { loadSettings, type Settings } from './context.ts';
+import { checkConnection, loadSettings, type Settings } from './context.ts';
 import { createServices } from './services.ts';
 import { showImages } from './show-report.ts';
 
@@ -37,50 +38,62 @@ async function runResume(id: string | undefined, flags: ResumeFlags, host: Host)
   const settings = await loadSettings(flags, host);
   const terminal = new Terminal(host, settings.values);
   const { state } = settings.directories;
-  const runs = id === undefined ? unfinishedRuns(state, host) : [findRun(state, id)];
+  const runs = id === undefined ? unfinishedRuns(state, settings, host) : [findRun(state, id)];
   const key = await keyFor(runs, settings, host);
   const services = createServices(settings, key, host.env, host, terminal);
   const reports: Report[] = [];
+  const failures: ImggenError[] = [];
+  const { signal } = host;
   try {
     for (const { asked } of runs) {
-      host.signal.throwIfAborted();
-      const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
-      if (!report) {
-        terminal.info(`run ${asked.run} is being worked on by another process`);
-        continue;
+      if (signal.aborted) break;
+      try {
+        const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
+        if (report) reports.push(report);
+        else terminal.info(`run ${asked.run} is being worked on by another process`);
+        if (report && !flags.json) await showImages(report.images, terminal);
+        if (report) showRest(report, terminal);
+      } catch (error) {
+        // One run that cannot be resumed now must not keep the others from it.
+        if (!(error instanceof ImggenError) || (id !== undefined && !signal.aborted)) throw error;
+        failures.push(error);
+        if (!signal.aborted) terminal.problem(`run ${asked.run} cannot be resumed: ${error.message}`);
       }
-      reports.push(report);
-      if (!flags.json) await showImages(report.images, terminal);
-      showRest(report, terminal);
     }
   } finally {
     await services.http.close();
   }
-  host.signal.throwIfAborted();
+  if (signal.aborted) {
+    const { code, message } = signal.reason as ImggenError;
+    throw new ImggenError(code, message, { hint: 'to finish what is left: imggen resume' });
+  }
   if (flags.json) await terminal.json({ runs: reports.map(reportDocument) });
   if (runs.length === 0) terminal.info('nothing to resume');
-  return exitOf(reports);
+  return failures[0]?.exit ?? exitOf(reports);
 }
 
-/** Oldest first, as they would have been saved. */
-function unfinishedRuns(state: string, { machine }: Host): Run[] {
+/** Oldest first, as they would have been saved. A pending task that cannot be asked for is left out: nothing can be done. */
+function unfinishedRuns(state: string, { values }: Settings, { machine }: Host): Run[] {
   return listRuns(state)
     .flatMap((id) => readRun(state, id) ?? [])
     .filter((run) => isUnfinished(run) && !isRunning(state, run, machine))
+    .filter(({ owner, answered }) => owner !== null || !answered?.pending || values.taskUrl !== undefined)
     .reverse();
 }
 
 /** Only a pending task needs the key; a download never gets one. */
 async function keyFor(runs: readonly Run[], settings: Settings, host: Host) {
+  checkConnection(settings);
   const asksForTask = settings.values.taskUrl !== undefined && runs.some(({ answered }) => answered?.pending);
-  return asksForTask ? await resolveApiKey(settings, host.env) : undefined;
+  return asksForTask ? await resolveApiKey(settings, host.env, host.signal) : undefined;
 }
 
 function showRest({ run, images, failed }: Report, terminal: Terminal): void {
   const { asked, answered, problem } = run;
   for (const { index, reason } of failed) terminal.problem(`image ${index} of run ${asked.run} is not saved: ${reason}`);
   if (answered?.pending) {
-    terminal.problem(`task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished`);
+    terminal.problem(`task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished (${answered.taskStatus})`);
+    terminal.problem('set where to ask for it: imggen config set taskUrl <url with {task_id}>, or wait', 'hint');
   } else if (answered === null && problem) {
     terminal.problem(`run ${asked.run} has nothing to resume: ${problem.message}`);
     if (problem.state === 'unknown') terminal.problem('it may have been generated and charged: look at your usage', 'hint');

@@ -20,14 +20,16 @@ export async function showImages(images: readonly SavedImage[], terminal: Termin
 /** The path is data. On a terminal the rest stands before it, so that stdout has nothing but the path. */
 async function showImage(image: SavedImage, terminal: Terminal): Promise<void> {
   if (image.path === '-') return;
+  const shown = oneLine(image.path);
   if (terminal.isInteractive) {
     const { width, height, format, bytes } = image;
     const size = width === null ? '' : `${width} × ${height}  `;
     const facts = `${terminal.paint.green('✔')} ${size}${format}  ${formatBytes(bytes)}`;
     if (terminal.isStdoutTerminal) terminal.lead(`${facts}  `);
-    else terminal.info(`${facts}  ${oneLine(image.path)}`);
+    else terminal.info(`${facts}  ${shown}`);
   }
-  await terminal.data(image.path);
+  // A script gets the path as it is; a person's terminal would obey what is in it.
+  await terminal.data(terminal.isStdoutTerminal ? shown : image.path);
 }
 
 function showMissing({ failed, run }: Report, terminal: Terminal): void {
@@ -38,10 +40,11 @@ function showMissing({ failed, run }: Report, terminal: Terminal): void {
     terminal.problem('it is paid for, so do not generate it again; with taskUrl set: imggen resume', 'hint');
     return;
   }
-  if (failed.length === 0) return;
-  terminal.problem(`${failed.length} of ${asked.n} images are not saved`);
+  if (failed.every(({ unread }) => unread)) return;
+  terminal.problem(`${failed.length} of ${asked.n} ${asked.n === 1 ? 'image is' : 'images are'} not saved`);
   terminal.problem(failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '), 'cause');
   if (missingImages(run).length > 0) terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
+  else if (run.problem?.state === 'unknown') terminal.problem(`they may have been generated and charged: look at your usage (run ${asked.run})`, 'hint');
 }
 
 /** `2 images in 12.3 s · 1056 tokens · request req_1 · URLs work until …` */

@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 
 /** Chunks are gathered to this many bytes before they are written: fewer system calls, little memory. */
 const bufferSize = 256 * 1024;
+
+/** Of directories that only their owner has business in. */
+export const privateMode = 0o700;
 
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'make room on the disk, or choose another place: --out',
@@ -28,13 +32,33 @@ export function temporaryPrefix(run: string): string {
 }
 
 /**
+ * Makes a directory and those above it, where they are missing. Node's own `recursive` never ends in places where none
+ * can be made, such as /proc.
+ *
+ * @param mode of what is made; by default as the umask has it
+ */
+async function makeDirectory(directory: string, mode: number | undefined): Promise<void> {
+  if (existsSync(directory)) return;
+  const above = dirname(directory);
+  if (above !== directory) await makeDirectory(above, mode);
+  try {
+    await mkdir(directory, { mode });
+  } catch (error) {
+    // Another process was quicker; or a file is in the way, which whoever writes there will find.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/**
  * Makes a directory, if need be, and shows that files can be made in it.
  * Throws ImggenError `output` when they cannot.
+ *
+ * @param mode of the directory when it is made; by default as the umask has it
  */
-export async function ensureWritable(directory: string, run: string): Promise<void> {
+export async function ensureWritable(directory: string, run: string, mode?: number): Promise<void> {
   const probe = join(directory, `${temporaryPrefix(run)}.probe`);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory, mode);
     await (await open(probe, 'wx')).close();
     await rm(probe);
   } catch (error) {
@@ -79,10 +103,10 @@ export class PartFile {
    */
   static async create({ directory, fallback }: PartPlace, name: string): Promise<PartFile> {
     try {
-      const { path, file } = await openPart(directory, name);
+      const { path, file } = await openPart(directory, name, directory === fallback ? privateMode : undefined);
       return new PartFile(name, fallback, path, file);
     } catch {
-      const { path, file } = await openPart(fallback, name);
+      const { path, file } = await openPart(fallback, name, privateMode);
       return new PartFile(name, fallback, path, file);
     }
   }
@@ -110,7 +134,11 @@ export class PartFile {
   /** Puts everything on the disk and closes the file. Throws like write(). */
   async finish(): Promise<void> {
     await this.#flush();
-    await this.#orMove(() => this.#file.sync());
+    await this.#orMove(async () => {
+      await this.#file.sync();
+      // A directory that was removed takes its names along; the bytes are still behind the open file.
+      if ((await this.#file.stat()).nlink === 0) throw new Error('the file was removed while it was written');
+    });
     await this.#file.close().catch(() => {});
   }
 
@@ -150,7 +178,7 @@ export class PartFile {
 
   /** The open file can still be read when its directory is gone or its disk is full. */
   async #moveToFallback(): Promise<void> {
-    const { path, file } = await openPart(this.#fallback, this.#name);
+    const { path, file } = await openPart(this.#fallback, this.#name, privateMode);
     const buffer = Buffer.allocUnsafe(bufferSize);
     let copied = 0;
     try {
@@ -171,10 +199,10 @@ export class PartFile {
   }
 }
 
-async function openPart(directory: string, name: string): Promise<{ path: string; file: FileHandle }> {
+async function openPart(directory: string, name: string, mode?: number): Promise<{ path: string; file: FileHandle }> {
   const path = join(directory, `${temporaryPrefix(name)}.part`);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory, mode);
     return { path, file: await open(path, 'w+') };
   } catch (error) {
     throw cannotWrite(path, error);
@@ -201,7 +229,7 @@ export async function removePart(path: string): Promise<void> {
 export async function claim(part: string, candidates: Iterable<string>): Promise<string | undefined> {
   for (const path of candidates) {
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeDirectory(dirname(path), undefined);
       if (await tryClaim(part, path)) return path;
     } catch (error) {
       throw cannotWrite(path, error);
@@ -213,7 +241,7 @@ export async function claim(part: string, candidates: Iterable<string>): Promise
 /** Puts a finished part file in the place of whatever has the name. Throws ImggenError `output`. */
 export async function replace(part: string, path: string): Promise<string> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path), undefined);
     await acrossDevices(part, path, rename);
     return path;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ImggenError, usageError } from '../errors.ts';
 import type { Format } from '../request/fields.ts';
 import { defaultTemplate, exactPattern, type NameFields, type NamePattern, namePattern } from './template.ts';
@@ -152,7 +152,10 @@ export class TargetNames {
 
   #isTaken(path: string): boolean {
     const { sidecar, collision } = this.naming;
-    return existsSync(path) || (sidecar && collision === 'number' && existsSync(`${path}.json`));
+    if (collision === 'number') return existsSync(path) || (sidecar && existsSync(`${path}.json`));
+    // The API may have made another format than was asked for: to skip must not mean to pay for it again and again.
+    const stem = path.slice(0, -extname(path).length);
+    return existsSync(path) || Object.keys(formatOfExtension).some((extension) => existsSync(`${stem}.${extension}`));
   }
 
   #path(i: number, extension: string): string {

@@ -15,10 +15,12 @@ export function parseEntries(text: string): Entry[] {
   return entries;
 }
 
-/** A run from its entries; undefined when the first line, what was asked, is not there. */
+/** A run from its entries; undefined when the first line, what was asked, is not there or not as it must be. */
 export function foldRun(entries: readonly Entry[]): Run | undefined {
   const [asked] = entries;
   if (asked?.type !== 'asked' || asked.version !== 1) return undefined;
+  const texts = [asked.run, asked.at, asked.baseUrl, asked.model, asked.prompt, asked.owner?.token];
+  if (texts.some((text) => typeof text !== 'string')) return undefined;
   const run = newRun(asked);
   for (const entry of entries) apply(run, entry);
   return run;

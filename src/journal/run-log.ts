@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, statSync, utimesSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { apply, foldRun, newRun, parseEntries } from './fold.ts';
+import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ImggenError, messageOf } from '../errors.ts';
+import { apply, newRun } from './fold.ts';
+import { readRun, runPath, runsDirectory } from './read.ts';
 import type { Asked, Entry, Machine, Owner, Run } from './types.ts';
 
 /** Entries that must be on the disk before the next step: what was asked before the POST, what came before a download. */
@@ -10,14 +12,6 @@ const durable: readonly Entry['type'][] = ['asked', 'answered'];
 const heartbeatMs = 10_000;
 /** An owner that was silent for this long, in milliseconds, is gone, even if its process id is in use. */
 const silentMs = 60_000;
-
-export function runsDirectory(state: string): string {
-  return join(state, 'runs');
-}
-
-export function runPath(state: string, run: string): string {
-  return join(runsDirectory(state), `${run}.jsonl`);
-}
 
 /**
  * One run's file, to which this process adds what happens. Each entry is one line, written by one call, so that a
@@ -48,7 +42,7 @@ export class RunLog {
     const log = new RunLog(newRun(first), onFailure);
     log.#guard(() => {
       const directory = runsDirectory(state);
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeDirectory(directory);
       log.#open(runPath(state, asked.run), 'ax');
       log.add(first);
       syncDirectory(directory);
@@ -58,28 +52,30 @@ export class RunLog {
 
   /**
    * Takes over a run whose owner is gone; undefined when another process has it, or the file is not a run's.
-   * Throws what reading and writing the file throw.
+   * Throws ImggenError `output` when the file cannot be written: without it two processes could do the same work.
    */
   static claim(state: string, id: string, machine: Machine, onFailure: (error: unknown) => void): RunLog | undefined {
     const path = runPath(state, id);
-    const before = foldRun(parseEntries(readFileSync(path, 'utf8')));
+    const before = readRun(state, id);
     if (!before || isAlive(before.owner, path, machine)) return undefined;
     const owner = newOwner(machine);
-    const file = openSync(path, 'a+', 0o600);
-    writeSync(file, `${lineEnd(file)}${JSON.stringify({ type: 'claimed', owner, from: before.owner?.token ?? null } satisfies Entry)}\n`);
-    closeSync(file);
-    const run = foldRun(parseEntries(readFileSync(path, 'utf8')));
-    if (run?.owner?.token !== owner.token) return undefined;
-    const log = new RunLog(run, onFailure);
-    log.#open(path, 'a');
-    return log;
+    try {
+      append(path, { type: 'claimed', owner, from: before.owner?.token ?? null });
+      const run = readRun(state, id);
+      if (run?.owner?.token !== owner.token) return undefined;
+      const log = new RunLog(run, onFailure);
+      log.#open(path, 'a');
+      return log;
+    } catch (error) {
+      throw new ImggenError('output', `cannot write ${path}`, { cause: messageOf(error) });
+    }
   }
 
   add(entry: Entry): void {
     apply(this.run, entry);
     this.#guard(() => {
       if (this.#file === undefined) return;
-      writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+      writeLine(this.#file, JSON.stringify(entry));
       if (durable.includes(entry.type)) fsyncSync(this.#file);
     });
   }
@@ -119,16 +115,41 @@ function newOwner({ name, pid }: Machine): Owner {
   return { host: name, pid, token: randomBytes(8).toString('hex') };
 }
 
-/** What a power cut left of the last line must not swallow the next one. */
-function lineEnd(file: number): string {
-  const { size } = fstatSync(file);
-  const last = Buffer.alloc(1);
-  return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a ? '\n' : '';
+/** Node's own `recursive` never ends in places where no directory can be made, such as /proc. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  const above = dirname(directory);
+  if (above !== directory) makeDirectory(above);
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Writes a whole line, or throws: a disk that gets full takes a part of it first. */
+function writeLine(file: number, line: string): void {
+  const bytes = Buffer.from(`${line}\n`);
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+}
+
+/** Adds one line. What a power cut left of the last one must not swallow it. */
+function append(path: string, entry: Entry): void {
+  const file = openSync(path, 'a+');
+  try {
+    const { size } = fstatSync(file);
+    const last = Buffer.alloc(1);
+    const isCut = size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
+    writeLine(file, `${isCut ? '\n' : ''}${JSON.stringify(entry)}`);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Whether an owner still works on the run of a file. Of another machine only the file's time tells. */
 export function isAlive(owner: Owner | null, path: string, machine: Machine): boolean {
-  if (owner === null || Date.now() - statSync(path).mtimeMs > silentMs) return false;
+  const lastSeen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  if (owner === null || lastSeen === undefined || Date.now() - lastSeen > silentMs) return false;
   return owner.host !== machine.name || machine.isRunning(owner.pid);
 }
 

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { usageError } from '../errors.ts';
-import { foldRun, missingImages, parseEntries } from './fold.ts';
-import { isAlive, runPath, runsDirectory } from './run-log.ts';
+import { readdirSync, rmSync } from 'node:fs';
+import { ImggenError, messageOf, usageError } from '../errors.ts';
+import { missingImages } from './fold.ts';
+import { readRun, runPath, runsDirectory } from './read.ts';
+import { isAlive } from './run-log.ts';
 import type { Machine, Run } from './types.ts';
 
 const extension = '.jsonl';
@@ -14,23 +15,13 @@ export function listRuns(state: string): string[] {
     names = readdirSync(runsDirectory(state));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    throw new ImggenError('config', `cannot read ${runsDirectory(state)}`, { cause: messageOf(error) });
   }
   return names
     .filter((name) => name.endsWith(extension))
     .map((name) => name.slice(0, -extension.length))
     .sort()
     .reverse();
-}
-
-/** A run; undefined when its file is gone or tells no run. */
-export function readRun(state: string, id: string): Run | undefined {
-  try {
-    return foldRun(parseEntries(readFileSync(runPath(state, id), 'utf8')));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** The run of an id, or of the start of one when it is the only one. Throws ImggenError `usage`. */
@@ -65,7 +56,11 @@ export function pruneRuns(state: string, { days, keep }: { days: number; keep: n
     if (!isOld && position < keep) continue;
     const run = readRun(state, id);
     if (run && (isRunning(state, run, machine) || (!isOld && isUnfinished(run)))) continue;
-    rmSync(runPath(state, id), { force: true });
+    try {
+      rmSync(runPath(state, id), { force: true });
+    } catch (error) {
+      throw new ImggenError('output', `cannot remove ${runPath(state, id)}`, { cause: messageOf(error) });
+    }
     removed += 1;
   }
   return removed;

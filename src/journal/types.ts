@@ -42,6 +42,8 @@ export interface Asked {
   /** Where the files go; null for stdout. Paths are absolute. */
   naming: Naming | null;
   sidecar: boolean;
+  /** Whether the images are placeholders, which nobody paid for. */
+  sandbox: boolean;
 }
 
 /** What the API answered, written before any download. A later one, of a task, replaces an earlier one. */

@@ -15,11 +15,12 @@ const commandTimeoutMs = 120_000;
 export async function resolveApiKey(
   { values, origins }: Resolved,
   env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
 ): Promise<Secret> {
   const { apiKey, apiKeyCommand } = values;
   const commandFirst = specificity.indexOf(origins.apiKeyCommand) < specificity.indexOf(origins.apiKey);
   if (apiKey && !commandFirst) return apiKey;
-  if (apiKeyCommand) return parseKey(await firstLine(apiKeyCommand, env));
+  if (apiKeyCommand) return parseKey(await firstLine(apiKeyCommand, env, signal));
   throw new ImggenError('no_api_key', 'no API key is set', {
     hint: 'run: imggen login, or set IMGGEN_API_KEY; to try without one: --sandbox',
   });
@@ -36,9 +37,10 @@ function parseKey(line: string): Secret {
   }
 }
 
-function firstLine(command: string, env: Readonly<Record<string, string | undefined>>): Promise<string> {
+function firstLine(command: string, env: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = exec(command, { env, timeout: commandTimeoutMs, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+    const child = exec(command, { env, signal, timeout: commandTimeoutMs, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+      if (signal.aborted) return reject(signal.reason);
       if (!error) return resolve(stdout.split(/\r?\n/, 1)[0] ?? '');
       // The command's text may hold a secret and its output is one: only its own complaint is shown.
       const complaint = stderr.trim().split('\n').at(-1);

@@ -56,7 +56,7 @@ export const boolean: Parse<boolean> = (value) => {
 export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>> = {}): Parse<T> {
   return (value) => {
     const word = value.trim().toLowerCase();
-    const found = values.find((known) => known === word) ?? aliases[word];
+    const found = values.find((known) => known === word) ?? (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
     if (found === undefined) throw new InvalidValue('is not a known value', values.join(', '));
     return found;
   };
@@ -67,16 +67,21 @@ export const baseUrl: Parse<string> = (value) => {
   const url = tryUrl(value);
   if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
   if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
-  if (url.search || url.hash) throw new InvalidValue('has a query or a fragment');
+  // An empty query is in the text of the URL alone.
+  if (/[?#]/.test(url.href)) throw new InvalidValue('has a query or a fragment');
   return url.href.replace(/\/+$/, '');
 };
 
-/** A URL template with `{task_id}` in it. */
+/** A URL template with `{task_id}` in its path or query. */
 export const taskUrl: Parse<string> = (value) => {
-  if (!value.includes('{task_id}')) throw new InvalidValue('has no {task_id} in it');
-  const url = tryUrl(value.replaceAll('{task_id}', 'x'));
-  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
-  return value;
+  const template = value.trim();
+  if (!template.includes('{task_id}')) throw new InvalidValue('has no {task_id} in it');
+  const [url, other] = ['x', 'y'].map((id) => tryUrl(template.replaceAll('{task_id}', id)));
+  if (!url || !/^https?:\/\//i.test(template)) throw new InvalidValue('is not an http(s) URL');
+  if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  // The server gives the id: it must not choose where the key goes.
+  if (url.origin !== other?.origin) throw new InvalidValue('has {task_id} in the name of its host');
+  return template;
 };
 
 function tryUrl(value: string): URL | undefined {

@@ -29,32 +29,58 @@ export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, 
   const { http, progress, key } = services;
   const { n, model } = plan.request;
   progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
-  let sent = false;
+  // Whether the last try may have been processed, and whether one before it may.
+  const fate = { sent: false, unknown: false };
   try {
-    const answer = await http.post(
+    const reply = await http.post(
       plan.dialect.endpoint(values.baseUrl),
       { authorization: `Bearer ${key?.reveal()}`, 'content-type': 'application/json' },
       JSON.stringify(plan.body),
       {
         timeoutMs: values.timeout * 1000,
         retries: values.retries,
-        retryUnknown: values.retryUnknown,
-        onSent: (isSent) => {
-          sent = isSent;
+        // What has arrived whole is worth more than another try.
+        retryUnknown: () => values.retryUnknown && !receiver.hasStored,
+        onSent: (sent) => {
+          fate.sent = sent;
+        },
+        onUnknown: () => {
+          fate.unknown = true;
         },
       },
+      async (answer) => {
+        await receiver.discard();
+        return await decodeAnswer(answer, receiver, services);
+      },
     );
-    const reply = await decodeAnswer(answer, receiver, services);
     recordAnswer(reply, receiver, log);
-    if (reply.pending) recordAnswer(await pollTask(reply, values, receiver, services), receiver, log);
+    if (reply.pending) await awaitTask(reply, values, receiver, log, services);
   } catch (error) {
-    if (log.run.answered === null) recordFailure(error, sent, receiver, log);
+    if (log.run.answered === null) recordFailure(error, fate, receiver, log);
     throw withWayOut(error, log);
   }
 }
 
+/** Asks for a pending task, and records what became of it: after one that failed nobody needs to ask again. */
+export async function awaitTask(
+  pending: Reply,
+  values: Values,
+  receiver: AnswerReceiver,
+  log: RunLog,
+  services: Services,
+): Promise<void> {
+  try {
+    const reply = await pollTask(pending, values, receiver, services);
+    if (!reply.pending) recordAnswer(reply, receiver, log);
+  } catch (error) {
+    const isOver = error instanceof ImggenError && error.code === 'task_failed';
+    if (isOver) recordAnswer({ ...pending, images: [], taskStatus: 'failed', pending: false }, receiver, log);
+    throw error;
+  }
+}
+
 /** Puts what the API said into the journal, and which part file each of its images is in. */
-export function recordAnswer({ images, ...reply }: Reply, receiver: AnswerReceiver, log: RunLog): void {
+function recordAnswer({ images, ...reply }: Reply, receiver: AnswerReceiver, log: RunLog): void {
   const received = images.map((image) => (image.kind === 'inline' ? receiver.take(image.blob) : undefined));
   log.add({ type: 'answered', ...reply, sources: images.map((image, k) => sourceOf(image, received[k])) });
   received.forEach((blob, k) => {
@@ -69,9 +95,9 @@ function sourceOf(image: ImageSource, received: ReceivedBlob | undefined): Journ
   return { part: received && 'stored' in received ? received.stored.part : '' };
 }
 
-function recordFailure(error: unknown, sent: boolean, receiver: AnswerReceiver, log: RunLog): void {
+function recordFailure(error: unknown, fate: { sent: boolean; unknown: boolean }, receiver: AnswerReceiver, log: RunLog): void {
   const known = error instanceof ImggenError ? error : undefined;
-  const type = sent && !surelyNot.includes(known?.code as ErrorCode) ? 'unknown' : 'failed';
+  const type = fate.unknown || (fate.sent && !surelyNot.includes(known?.code as ErrorCode)) ? 'unknown' : 'failed';
   const problem = { code: known?.code ?? 'bug', message: known?.message ?? String(error), requestId: known?.requestId ?? null };
   log.add({ type, ...problem });
   const whole = receiver.takeStored();
@@ -83,10 +109,12 @@ function recordFailure(error: unknown, sent: boolean, receiver: AnswerReceiver, 
 
 /** An error as the user should hear it, given what the journal knows. */
 function withWayOut(error: unknown, { run }: RunLog): unknown {
-  if (!(error instanceof ImggenError) || run.problem?.state !== 'unknown') return error;
-  return new ImggenError(error.code, error.message, {
-    cause: error.reason,
-    requestId: error.requestId,
-    hint: `it may have been generated and charged: look at your usage before you repeat it (run ${run.asked.run})`,
-  });
+  if (!(error instanceof ImggenError)) return error;
+  const { code, message, reason: cause, requestId } = error;
+  const isPending = run.answered?.pending === true;
+  if (!isPending && run.problem?.state !== 'unknown') return error;
+  const hint = isPending
+    ? `its task is paid for and not finished: imggen resume ${run.asked.run}`
+    : `it may have been generated and charged: look at your usage before you repeat it (run ${run.asked.run})`;
+  return new ImggenError(code, message, { cause, requestId, hint });
 }

@@ -1,7 +1,7 @@
 import { ImggenError } from '../errors.ts';
 import type { Answer } from '../transport/types.ts';
 import { readAnswer } from '../wire/answer.ts';
-import { decodeDocument, mergeReplies, refusalWithoutDocument } from '../wire/reply.ts';
+import { decodeDocument, isOfTheApi, mergeReplies, refusalWithoutDocument } from '../wire/reply.ts';
 import { BlobRef, type Document, type Reply } from '../wire/types.ts';
 import type { AnswerReceiver } from './receive.ts';
 import type { Services } from './services.ts';
@@ -15,11 +15,15 @@ export async function decodeAnswer(answer: Answer, receiver: AnswerReceiver, { r
   const header = answer.headers['x-request-id'];
   const requestId = header === undefined ? null : redact(header);
   const replies: Reply[] = [];
+  let isOurs = false;
   try {
     for await (const document of receiver.documents(readAnswer(answer.body))) {
       const clean = cleaned(document, redact);
       onDocument(clean);
-      replies.push(decodeDocument(clean, answer.status, requestId));
+      const reply = decodeDocument(clean, answer.status, requestId);
+      await receiver.settle(reply.images.flatMap((image) => (image.kind === 'inline' ? [image.blob] : [])));
+      replies.push(reply);
+      isOurs ||= reply.images.length > 0 || isOfTheApi(clean);
     }
   } catch (error) {
     if (answer.status >= 300 && answer.status < 400) {
@@ -30,6 +34,12 @@ export async function decodeAnswer(answer: Answer, receiver: AnswerReceiver, { r
       throw refusalWithoutDocument(answer.status, requestId, error.message);
     }
     throw error;
+  }
+  if (!isOurs) {
+    throw new ImggenError('bad_answer', "the answer is JSON, and not the API's", {
+      hint: 'check the base URL: imggen config get baseUrl',
+      requestId: requestId ?? undefined,
+    });
   }
   return mergeReplies(replies);
 }

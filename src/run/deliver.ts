@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import pMap from 'p-map';
-import { ImggenError } from '../errors.ts';
+import { type ErrorCode, ImggenError } from '../errors.ts';
 import { PartFile, type PartPlace, removePart } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import { missingImages } from '../journal/fold.ts';
 import type { RunLog } from '../journal/run-log.ts';
-import type { Answered, RunImage } from '../journal/types.ts';
+import type { Run, RunImage } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { isPrivateUrl } from '../transport/address.ts';
@@ -16,6 +16,12 @@ import { type FailedImage, type SavedImage, sidecarDocument } from './report.ts'
 import { saveImage, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
 import type { StoredPart } from './sink.ts';
+
+/** What a download fails with when its URL has stopped working, besides being Gone. */
+const unreachable: readonly ErrorCode[] = ['network', 'bad_answer'];
+
+/** The reader of stdout has gone, as `head` does. */
+class UnreadOutput extends ImggenError {}
 
 /** Parallel downloads of one run. */
 const concurrency = 4;
@@ -74,11 +80,12 @@ async function deliverOne(
     return await place(stored, index, log, options, services);
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
-    if (error instanceof Gone || (error.code === 'bad_answer' && isExpired(log.run.answered))) {
+    if (error instanceof Gone || (unreachable.includes(error.code) && isExpired(log.run))) {
       log.add({ type: 'lost', index, reason: error.message });
     }
-    const reason = [error.message, error.reason].filter(Boolean).join(': ');
+    const reason = [error.message, error.reason, error.hint].filter(Boolean).join(': ');
     const kept = log.run.images[index - 1]?.stored;
+    if (error instanceof UnreadOutput) return { index, reason, unread: true };
     if (error.code !== 'output') return { index, reason };
     return { index, reason: kept ? `${reason}; it is kept in ${kept.part}` : reason, output: true };
   }
@@ -129,13 +136,15 @@ async function nameIt(stored: StoredPart, index: number, log: RunLog, names: Tar
 
 async function emitIt({ part }: StoredPart, { emit }: Services): Promise<string> {
   for await (const chunk of createReadStream(part)) {
-    if (!(await emit(chunk as Buffer))) throw new ImggenError('output', 'nobody reads stdout any more');
+    if (!(await emit(chunk as Buffer))) throw new UnreadOutput('incomplete', 'nobody reads stdout any more');
   }
   return '-';
 }
 
-function isExpired(answered: Answered | null): boolean {
-  return answered?.expires ? Date.parse(answered.expires) < Date.now() : false;
+/** An hour is what the document gives a URL; a day is generous where an answer does not say. */
+function isExpired({ asked, answered }: Run): boolean {
+  const expires = Date.parse(answered?.expires ?? '');
+  return (Number.isNaN(expires) ? Date.parse(asked.at) + 86_400_000 : expires) < Date.now();
 }
 
 /** `2 of 4 files, 1.3 MB` beside the step. */

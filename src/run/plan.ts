@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ImggenError, usageError } from '../errors.ts';
-import { type Destination, destination, formatOfDestination, TargetNames } from '../files/target.ts';
+import { destination, formatOfDestination, TargetNames } from '../files/target.ts';
 import type { Collision } from '../files/types.ts';
 import { idTime } from '../journal/store.ts';
 import type { Resolved } from '../options/resolve.ts';
@@ -38,13 +38,16 @@ export interface Plan {
  * Checks the whole of a job and plans its files. Pure but for looking which files exist.
  * Throws ImggenError `usage`, or `output` for a name that is taken.
  */
-export function planRun(job: Job, { values, label }: Resolved): Plan {
+export function planRun(job: Job, { values, origins, label }: Resolved): Plan {
   const at = new Date();
   const id = `${idTime(at)}-${randomBytes(4).toString('hex')}`;
   const to = destination(values.out, values.name);
-  const format = chosenFormat(to, values.format, values.out, values.name);
+  const named = formatOfDestination(to);
+  // A name on the command line outranks a format from the environment or the config file.
+  const outranked = named !== undefined && origins.format !== 'flag';
+  const format = chosenFormat(named, outranked ? undefined : values.format, values.out, values.name);
   const { request, problems } = checkRequest(draftOf(job, { ...values, format }), (field) =>
-    field === 'format' && values.format === undefined ? `-o ${values.out}: the format` : label(settingOf(field)),
+    field === 'format' && format === named ? `-o ${values.out}: the format` : label(settingOf(field)),
   );
   const [problem] = problems;
   if (problem) throw usageError(problem.message, problem.hint);
@@ -62,8 +65,12 @@ export function planRun(job: Job, { values, label }: Resolved): Plan {
 }
 
 /** The format that is asked for: the flag's, or that of the name's extension. Both must agree. */
-function chosenFormat(to: Destination, asked: Format | undefined, out: string, template: string | undefined): Format | undefined {
-  const named = formatOfDestination(to);
+function chosenFormat(
+  named: Format | undefined,
+  asked: Format | undefined,
+  out: string,
+  template: string | undefined,
+): Format | undefined {
   if (asked !== undefined && named !== undefined && asked !== named) {
     const where = template === undefined ? `-o ${out}` : `--name ${template}`;
     throw usageError(`--format ${asked} and ${where} do not agree`, 'leave --format out: the extension decides');

@@ -40,5 +40,5 @@ export async function pollTask(
 
 function isPassing(error: unknown): boolean {
   if (error instanceof NetworkFault) return error.passing;
-  return error instanceof ImggenError && ['server_error', 'rate_limited'].includes(error.code);
+  return error instanceof ImggenError && ['server_error', 'unavailable', 'rate_limited'].includes(error.code);
 }

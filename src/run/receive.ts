@@ -17,6 +17,8 @@ type OpenBlob = { sink: ImageSink; decoder: Base64Decoder } | { reason: string }
  */
 export class AnswerReceiver {
   readonly #blobs: ReceivedBlob[] = [];
+  /** The blobs before this one are of documents that are over. */
+  #settled = 0;
   readonly #place: PartPlace;
   readonly #run: string;
   #open: OpenBlob | undefined;
@@ -43,6 +45,15 @@ export class AnswerReceiver {
     }
   }
 
+  /** A document is over, and of its blobs only these are images: the others were previews, which nobody gets. */
+  async settle(images: readonly number[]): Promise<void> {
+    for (; this.#settled < this.#blobs.length; this.#settled += 1) {
+      if (images.includes(this.#settled)) continue;
+      const preview = this.take(this.#settled);
+      if ('stored' in preview) await removePart(preview.stored.part);
+    }
+  }
+
   /** What became of a blob; its part file is the caller's from now on. */
   take(blob: number): ReceivedBlob {
     const received = this.#blobs[blob];
@@ -58,10 +69,18 @@ export class AnswerReceiver {
     });
   }
 
-  /** Removes every part file that was not taken. */
+  /** Whether an image has arrived whole. */
+  get hasStored(): boolean {
+    return this.#blobs.some((received) => 'stored' in received);
+  }
+
+  /** Removes every part file that was not taken, and forgets the answer. */
   async discard(): Promise<void> {
     if (this.#open && 'sink' in this.#open) await this.#open.sink.part.discard();
     for (const { part } of this.takeStored()) await removePart(part);
+    this.#open = undefined;
+    this.#blobs.length = 0;
+    this.#settled = 0;
   }
 
   async #start(blob: number): Promise<OpenBlob> {

@@ -35,8 +35,8 @@ async function recoverAnswer(log: RunLog, place: PartPlace): Promise<void> {
 
 async function recoverImage(image: RunImage, log: RunLog, names: TargetNames, place: PartPlace): Promise<void> {
   const { index, source, stored } = image;
-  const own = join(place.directory, `${temporaryPrefix(`${log.run.asked.run}-${index}`)}.part`);
-  const parts = [stored?.part, source && 'part' in source ? source.part : own];
+  const own = [place.directory, place.fallback].map((where) => join(where, `${temporaryPrefix(`${log.run.asked.run}-${index}`)}.part`));
+  const parts = [stored?.part, ...(source && 'part' in source ? [source.part] : own)];
   for (const part of parts) {
     const facts = part ? await inspectFile(part) : undefined;
     if (part && facts) return log.add({ type: 'stored', index, part, facts });

@@ -1,3 +1,4 @@
+import type { ImggenError } from '../errors.ts';
 import type { Answered, Asked, Run } from '../journal/types.ts';
 import type { ImageFacts } from '../images/types.ts';
 
@@ -13,6 +14,8 @@ export interface FailedImage {
   reason: string;
   /** Whether it was the writing that failed; the bytes are kept then. */
   output?: boolean;
+  /** Whether it was meant for stdout, where nobody reads any more: no error to speak of, and the bytes are kept. */
+  unread?: boolean;
 }
 
 /** What became of a run. */
@@ -21,6 +24,8 @@ export interface Report {
   /** Those that this process saved. */
   images: SavedImage[];
   failed: FailedImage[];
+  /** Why it ended before it had done what it could. */
+  interrupted: ImggenError | undefined;
   elapsedMs: number;
 }
 
@@ -30,6 +35,7 @@ export function reportDocument({ run: { asked, answered }, images, failed, elaps
     run: asked.run,
     request_id: answered?.requestId ?? null,
     task_id: answered?.taskId ?? null,
+    task_status: answered?.taskStatus ?? null,
     model: asked.model,
     prompt: asked.prompt,
     params: asked.params,

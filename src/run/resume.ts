@@ -3,9 +3,8 @@ import { TargetNames } from '../files/target.ts';
 import { RunLog } from '../journal/run-log.ts';
 import type { Asked } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
-import { recordAnswer } from './ask.ts';
+import { awaitTask } from './ask.ts';
 import { deliver, downloadOptions, partPlace } from './deliver.ts';
-import { pollTask } from './poll.ts';
 import { AnswerReceiver } from './receive.ts';
 import { recover, removeLeftovers } from './recover.ts';
 import type { Report } from './report.ts';
@@ -32,12 +31,11 @@ export async function resumeRun(id: string, again: boolean, values: Values, serv
     await recover(log, names, place);
     if (run.answered?.pending) {
       const { sources: _sources, ...pending } = run.answered;
-      const reply = await pollTask({ ...pending, images: [] }, values, receiver, services);
-      if (!reply.pending) recordAnswer(reply, receiver, log);
+      await awaitTask({ ...pending, images: [] }, values, receiver, log, services);
     }
     const downloads = await downloadOptions(run.asked.baseUrl, values);
     const delivery = await deliver(log, { names, place, downloads }, services);
-    return { run, ...delivery, elapsedMs: performance.now() - startedAt };
+    return { run, ...delivery, interrupted: undefined, elapsedMs: performance.now() - startedAt };
   } finally {
     services.progress.stop();
     await receiver.discard();

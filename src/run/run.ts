@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
-import { ensureWritable } from '../files/part.ts';
+import { ensureWritable, privateMode } from '../files/part.ts';
 import { missingImages } from '../journal/fold.ts';
 import { RunLog } from '../journal/run-log.ts';
 import type { Run } from '../journal/types.ts';
@@ -31,10 +31,11 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
     // Also when the answer broke off: what had arrived whole is saved all the same.
     const downloads = await downloadOptions(values.baseUrl, values);
     const { images, failed } = await deliver(log, { names, place, downloads }, services);
-    const { signal } = services;
-    if (signal.aborted && missingImages(log.run).length > 0) throw interrupted(signal, log.run);
-    if (broken !== undefined && images.length === 0) throw broken;
-    return { run: log.run, images, failed: [...failed, ...neverCame(log.run, broken)], elapsedMs: performance.now() - startedAt };
+    if (broken !== undefined && images.length + failed.length === 0) throw broken;
+    const interrupted = interruption(services.signal, log.run, broken !== undefined);
+    if (interrupted && images.length === 0) throw interrupted;
+    const elapsedMs = performance.now() - startedAt;
+    return { run: log.run, images, failed: [...failed, ...neverCame(log.run, broken)], interrupted, elapsedMs };
   } finally {
     services.progress.stop();
     await receiver.discard();
@@ -45,7 +46,7 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
 /** Nothing is sent before it is known that the images can be written. */
 async function checkPlaces({ names, id }: Plan, directory: string): Promise<void> {
   const directories = new Set([directory, ...(names?.naming.targets ?? []).map(({ path }) => dirname(path))]);
-  for (const place of directories) await ensureWritable(place, id);
+  for (const place of directories) await ensureWritable(place, id, names ? undefined : privateMode);
 }
 
 function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Services): RunLog {
@@ -61,6 +62,7 @@ function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Ser
     format: plan.format,
     naming: plan.names?.absolute ?? null,
     sidecar: values.sidecar,
+    sandbox: values.sandbox,
   };
   return RunLog.begin(state, asked, machine, (error) => {
     onWarning(`no journal, so imggen resume cannot finish this run: ${messageOf(error)}`);
@@ -74,8 +76,9 @@ function neverCame({ asked, images, answered }: Run, broken: unknown): FailedIma
   return Array.from({ length: Math.max(0, asked.n - images.length) }, (_, k) => ({ index: images.length + k + 1, reason }));
 }
 
-function interrupted({ reason }: AbortSignal, run: Run): unknown {
-  if (!(reason instanceof ImggenError)) return reason;
+/** The user's interruption, if the run could not end before it. */
+function interruption({ reason }: AbortSignal, run: Run, isBroken: boolean): ImggenError | undefined {
   const missing = missingImages(run).length;
+  if (!(reason instanceof ImggenError) || (missing === 0 && !isBroken)) return undefined;
   return new ImggenError(reason.code, reason.message, { hint: `${missing} of ${run.asked.n} images are not saved yet: imggen resume` });
 }

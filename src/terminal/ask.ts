@@ -1,13 +1,15 @@
-import { createInterface } from 'node:readline';
 import { ImggenError } from '../errors.ts';
 import type { Host } from './types.ts';
+
+/** No secret is longer, in bytes; a file without line ends could be. */
+const lineLimit = 1 << 20;
 
 /**
  * Asks for a secret: without echo on a terminal, else the first line of stdin. Throws ImggenError `interrupted` when
  * the person gives up with Ctrl-C.
  */
 export async function askSecret(question: string, host: Host): Promise<string> {
-  if (!host.stdin.isTTY) return await firstLine(host.stdin);
+  if (!host.stdin.isTTY) return await firstLine(host);
   const { read } = await import('read');
   try {
     return await read({ prompt: question, silent: true, input: host.stdin, output: host.stderr });
@@ -19,8 +21,36 @@ export async function askSecret(question: string, host: Host): Promise<string> {
   }
 }
 
-async function firstLine(input: NodeJS.ReadableStream): Promise<string> {
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) return line;
-  return '';
+async function firstLine(host: Host): Promise<string> {
+  const bytes = await readInput(host, (chunk, length) => chunk.includes('\n') || length > lineLimit);
+  return bytes.toString().split(/\r?\n/, 1)[0] ?? '';
+}
+
+/**
+ * Reads stdin to its end, or until a chunk, and the bytes with it, are `enough`. Throws the signal's reason when an
+ * interruption comes first.
+ */
+export async function readInput(
+  { stdin, signal }: Host,
+  enough: (chunk: Buffer, length: number) => boolean,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const stop = () => stdin.destroy();
+  signal.throwIfAborted();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const chunk of stdin as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (enough(chunk, length)) break;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  signal.throwIfAborted();
+  return Buffer.concat(chunks);
 }

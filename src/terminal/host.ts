@@ -14,13 +14,19 @@ export function realHost(): Host {
       return process.stdin;
     },
     get stdout() {
-      return process.stdout;
+      return tolerant(process.stdout);
     },
     get stderr() {
-      return process.stderr;
+      return tolerant(process.stderr);
     },
     signal: interruption(),
   };
+}
+
+/** A reader that goes away (`| head`) would end the process with a stack trace; who writes hears of it otherwise. */
+function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (stream.listenerCount('error') === 0) stream.on('error', () => {});
+  return stream;
 }
 
 function isRunning(pid: number): boolean {

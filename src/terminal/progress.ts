@@ -6,7 +6,7 @@ import type { Host, Progress } from './types.ts';
 /** Progress as a spinner on a terminal, as one plain line a step elsewhere, and as nothing with --quiet. */
 export function createProgress(host: Host, terminal: Terminal): Progress {
   if (terminal.isQuiet) return { step() {}, detail() {}, stop() {} };
-  return terminal.isInteractive ? new Spinner(host) : new PlainSteps(terminal);
+  return terminal.isInteractive ? new Spinner(host, terminal.paint.level > 0) : new PlainSteps(terminal);
 }
 
 class PlainSteps implements Progress {
@@ -29,6 +29,7 @@ class PlainSteps implements Progress {
 
 class Spinner implements Progress {
   readonly #host: Host;
+  readonly #coloured: boolean;
   #ora: Ora | undefined;
   #text = '';
   #detail = '';
@@ -36,8 +37,9 @@ class Spinner implements Progress {
   #clock: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(host: Host) {
+  constructor(host: Host, coloured: boolean) {
     this.#host = host;
+    this.#coloured = coloured;
   }
 
   step(text: string): void {
@@ -64,7 +66,8 @@ class Spinner implements Progress {
     const { default: ora } = await import('ora');
     if (this.#stopped) return;
     // stdin stays as it is: Ctrl-C must reach the process as a signal.
-    this.#ora = ora({ stream: this.#host.stderr, discardStdin: false, isEnabled: true, text: this.#line() }).start();
+    const options = { stream: this.#host.stderr, discardStdin: false, isEnabled: true, text: this.#line() };
+    this.#ora = ora({ ...options, color: this.#coloured ? 'cyan' : false }).start();
   }
 
   #render(): void {

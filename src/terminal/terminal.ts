@@ -29,7 +29,8 @@ export class Terminal {
   /** Whether stderr is a terminal on which lines may move: not in CI, not on a dumb one. */
   get isInteractive(): boolean {
     const { stderr, env } = this.#host;
-    return stderr.isTTY === true && env.TERM !== 'dumb' && !env.CI;
+    // Some pseudo-terminals say that they have no columns: a spinner could not count its lines there.
+    return stderr.isTTY === true && stderr.columns > 0 && env.TERM !== 'dumb' && !env.CI;
   }
 
   get isQuiet(): boolean {
@@ -63,7 +64,7 @@ export class Terminal {
   }
 
   warn(line: string): void {
-    if (!this.#options.quiet) this.#line(`${this.paint.yellow('warning:')} ${line}`);
+    if (!this.#options.quiet) this.#line(`${this.paint.yellow('warning:')} ${oneLine(line)}`);
   }
 
   /** A line of --verbose. */

@@ -1,6 +1,7 @@
 import { ImggenError } from '../errors.ts';
 import { NetworkFault } from './fault.ts';
 import { type Http, shortUrl } from './http.ts';
+import { retryDelay } from './retry.ts';
 import type { Answer } from './types.ts';
 
 /** Bytes of a download and where in the file they belong; an offset of 0 again means that it starts anew. */
@@ -14,6 +15,9 @@ export interface DownloadOptions {
   /** Refuses hosts that are on this machine or its network. */
   publicOnly: boolean;
 }
+
+/** The longest wait before a repeat, in milliseconds. */
+const patienceMs = 60_000;
 
 /** The server does not have the image any more: another try would not help. */
 export class Gone extends ImggenError {}
@@ -37,6 +41,11 @@ export async function* download(
       const range = offset > 0 && validator !== undefined ? { range: `bytes=${offset}-`, 'if-range': validator } : undefined;
       const answer = await http.get(url, range, { publicOnly });
       retryAfter = answer.headers['retry-after'];
+      if (range && answer.status === 416) {
+        // What came is no start of what is there now: the next try begins anew.
+        validator = undefined;
+        throw new NetworkFault('network', `${shortUrl(url)} answered HTTP 416`, { sent: true });
+      }
       checkStatus(url, answer.status);
       if (answer.status !== 206 || startOf(answer) !== offset) offset = 0;
       validator = validatorOf(answer);
@@ -47,6 +56,8 @@ export async function* download(
       return;
     } catch (error) {
       if (attempt >= retries || !(error instanceof NetworkFault && error.passing)) throw error;
+      // `imggen resume` can ask again later; nobody wants to sit there for so long.
+      if (retryDelay(attempt, retryAfter, 1, new Date()) > patienceMs) throw error;
       await http.pause(url, error.message, attempt, retryAfter);
     }
   }

@@ -41,7 +41,8 @@ export function networkFault(error: unknown, host: string, { sent, paid }: { sen
       passing: false,
     });
   }
-  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code.startsWith('HPE_')) {
+  // Also a body that is not what its Content-Encoding says (zlib, Brotli).
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || /^(HPE_|Z_DATA_|ERR__ERROR_)/.test(code)) {
     return new NetworkFault('bad_answer', `the answer of ${host} is not proper HTTP`, {
       cause: message,
       hint: sent && paid ? hintUnknown : undefined,

@@ -24,10 +24,12 @@ export interface PostOptions {
   timeoutMs: number;
   /** How often a request that surely was not processed is repeated. */
   retries: number;
-  /** The user's own choice to repeat also what may have been processed. */
-  retryUnknown: boolean;
-  /** Told, for each try, when it begins (false) and when the request's first byte leaves (true). */
+  /** The user's own choice to repeat also what may have been processed; asked when it comes to that. */
+  retryUnknown: () => boolean;
+  /** Told whether the present try may have been processed: from the request's first byte on, until it is refused. */
   onSent: (sent: boolean) => void;
+  /** Told when a try that may have been processed is repeated. */
+  onUnknown: () => void;
 }
 
 const connectTimeoutMs = 15_000;
@@ -64,31 +66,35 @@ export class Http {
     this.#options = options;
   }
 
-  /** Loads the HTTP client now, in time for what comes. */
-  warm(): void {
-    this.#load().catch(() => {});
-  }
-
   /**
-   * Sends a generation. It is repeated only when it surely was not processed: no connection, 429, 503. Redirects are
-   * not followed, they would carry the key elsewhere. Throws NetworkFault; any HTTP status is an answer.
+   * Sends a generation and has its answer read: any HTTP status is an answer. It is repeated only when it surely was
+   * not processed: no connection, 429, 503. Redirects are not followed, they would carry the key elsewhere.
+   * Throws NetworkFault, and what `read` throws.
    */
-  async post(url: string, headers: Readonly<Record<string, string>>, body: string, options: PostOptions): Promise<Answer> {
+  async post<T>(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    options: PostOptions,
+    read: (answer: Answer) => Promise<T>,
+  ): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       const last = attempt >= options.retries;
       let reason: string;
       let retryAfter: string | undefined;
       try {
         const answer = await this.#postOnce(url, headers, body, options);
-        if (last || !isRepeatable(answer.status, options)) return answer;
+        const isRefused = notProcessed.includes(answer.status);
+        const isRepeatable = isRefused || (unknown.includes(answer.status) && options.retryUnknown());
         retryAfter = answer.headers['retry-after'];
-        reason = `HTTP ${answer.status}`;
         // To wait longer than for an answer helps nobody: the user hears of it instead.
-        if (retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return answer;
-        await discard(answer);
+        if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return await read(answer);
+        reason = `HTTP ${answer.status}`;
+        if (isRefused) options.onSent(false);
+        else options.onUnknown();
+        await discard(answer).catch(() => {});
       } catch (error) {
-        if (!(error instanceof NetworkFault) || last || !(error.passing || options.retryUnknown)) throw error;
-        if (error.sent && !options.retryUnknown) throw error;
+        if (last || !(error instanceof ImggenError) || !mayRepeat(error, options)) throw error;
         reason = error.message;
       }
       await this.pause(url, reason, attempt, retryAfter);
@@ -194,18 +200,23 @@ export class Http {
     };
     const all = { 'user-agent': userAgent, accept: '*/*', ...headers };
     trace({ kind: 'request', method, url, headers: all, ...(body === undefined ? {} : { body }) });
+    const silence = new AbortController();
+    const silent = () => silence.abort(new NetworkFault('network', `${host} did not answer within ${limits.headersTimeout / 1000} s`, { sent: true }));
+    const timer = limits.headersTimeout > 0 ? setTimeout(silent, limits.headersTimeout) : undefined;
+    const ended = AbortSignal.any([limits.signal, silence.signal]);
     try {
-      const response = await request(url, {
+      const answer = request(url, {
         method,
         headers: all,
         body: body ?? null,
         dispatcher: limits.publicOnly ? publicOnly : anywhere,
-        headersTimeout: limits.headersTimeout,
+        headersTimeout: 0,
         bodyTimeout: limits.bodyTimeout,
-        signal: limits.signal,
+        signal: ended,
         // A connection that is used once cannot have been closed by the server in the meantime.
         reset: method === 'POST',
       });
+      const response = await orAborted(answer, ended);
       responded = true;
       const received = flat(response.headers);
       trace({ kind: 'response', method, url, status: response.statusCode, headers: received });
@@ -213,6 +224,8 @@ export class Http {
       return { status: response.statusCode, headers: received, body: guarded(bytes, fault, () => {}) };
     } catch (error) {
       throw fault(error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -226,10 +239,12 @@ export class Http {
     setFlagsFromString('--liftoff-only');
     const { request, Agent, EnvHttpProxyAgent } = await import('./undici.ts');
     const { env } = this.#options;
+    const noProxy = env.no_proxy ?? env.NO_PROXY ?? '';
     const proxies = {
       httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
       httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
-      noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
+      // A proxy has no business between this machine and itself.
+      noProxy: noProxy === '*' ? noProxy : `localhost,127.0.0.1,[::1],${noProxy}`,
     };
     const agent = (lookup?: LookupFunction): Dispatcher => {
       const options = { connect: { timeout: connectTimeoutMs, ...(lookup && { lookup }) }, maxHeaderSize };
@@ -239,8 +254,13 @@ export class Http {
   }
 }
 
-function isRepeatable(status: number, { retryUnknown }: PostOptions): boolean {
-  return notProcessed.includes(status) || (retryUnknown && unknown.includes(status));
+/** Whether a try that failed may be repeated: surely when it never left, else by the user's choice. */
+function mayRepeat(error: ImggenError, { retryUnknown, onUnknown }: PostOptions): boolean {
+  if (error instanceof NetworkFault && !error.sent) return error.passing;
+  const isUnknown = error instanceof NetworkFault || error.code === 'bad_answer';
+  if (!isUnknown || !retryUnknown()) return false;
+  onUnknown();
+  return true;
 }
 
 /** Says whether the POST's headers were written to a connection: from then on its fate is unknown. */
@@ -257,6 +277,21 @@ function watchSending(url: string, onSent: (sent: boolean) => void): { sent: () 
   };
   subscribe('undici:client:sendHeaders', onHeaders);
   return { sent: () => sent, stop: () => unsubscribe('undici:client:sendHeaders', onHeaders) };
+}
+
+/** undici hears of an abort only once it is connected, which a proxy that says nothing puts off for ever. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+  });
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** A body whose errors are translated, and whose end is told of. */

@@ -1,6 +1,10 @@
 /** The first wait's upper bound, and every wait's, in milliseconds. */
 const baseMs = 500;
 const capMs = 30_000;
+/** The longest that a timer holds; with more it would be over at once. */
+const timerMs = 2 ** 31 - 1;
+/** The forms of a date in HTTP (RFC 9110, 5.6.7). Date.parse alone takes `2, 5` for one. */
+const httpDate = /^[A-Z][a-z]{2,8},? [\w -]+ \d\d:\d\d:\d\d( GMT| \d{4})$/;
 
 /**
  * How long to wait before repeat number `attempt` (from 0), in milliseconds: what `Retry-After` says, else exponential
@@ -11,11 +15,12 @@ const capMs = 30_000;
  */
 export function retryDelay(attempt: number, retryAfter: string | undefined, random: number, now: Date): number {
   const asked = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter.trim(), now);
-  return asked ?? random * Math.min(capMs, baseMs * 2 ** attempt);
+  return asked === undefined ? random * Math.min(capMs, baseMs * 2 ** attempt) : Math.min(asked, timerMs);
 }
 
 function parseRetryAfter(value: string, now: Date): number | undefined {
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  // The form without a zone means GMT too.
+  const date = httpDate.test(value) ? Date.parse(value.replace(/( GMT)?$/, ' GMT')) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
 }

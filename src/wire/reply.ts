@@ -40,6 +40,11 @@ export function decodeDocument(document: Document, status: number, headerRequest
   };
 }
 
+/** Whether a document has anything by which the API's documents are known, images or not. */
+export function isOfTheApi(document: Document): boolean {
+  return isFields(document) && ['code', 'data', 'type', 'created', 'task_id', 'task_status'].some((key) => Object.hasOwn(document, key));
+}
+
 /** One reply from the documents of one answer: all images, and the last word on everything else. */
 export function mergeReplies(replies: readonly Reply[]): Reply {
   const last = <K extends keyof Reply>(key: K) => replies.findLast((reply) => reply[key] !== null)?.[key] ?? null;
@@ -59,9 +64,10 @@ export function mergeReplies(replies: readonly Reply[]): Reply {
 function sumUsage(replies: readonly Reply[]): Usage | null {
   const usages = replies.map(({ usage }) => usage).filter((usage) => usage !== null);
   if (usages.length === 0) return null;
-  const sum: Record<string, number> = {};
-  for (const usage of usages) for (const [name, count] of Object.entries(usage)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
+  // The names are the server's: one of them may be `constructor`.
+  const sum = new Map<string, number>();
+  for (const usage of usages) for (const [name, count] of Object.entries(usage)) sum.set(name, (sum.get(name) ?? 0) + count);
+  return Object.fromEntries(sum);
 }
 
 /** The error of an answer that is no document of the API, by its status alone. `text` says what came instead. */
@@ -98,9 +104,9 @@ function refusal(document: Fields, status: number, requestId: string | null): Im
 const headlines: Readonly<Partial<Record<ErrorCode, string>>> = {
   key_refused: 'the API key was refused',
   out_of_credit: 'out of credit',
-  rate_limited: 'still rate limited after the retries',
+  rate_limited: 'rate limited',
   server_error: 'the server failed',
-  unavailable: 'the server is overloaded, also after the retries',
+  unavailable: 'the server is overloaded',
   rejected: 'the API refused the request',
 };
 
