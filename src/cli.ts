@@ -45,7 +45,7 @@ async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
   addGenerateFlags(program).action(async (words: string[], flags: GenerateFlags) => {
     if (words.length === 1) {
       const { refuseLookalike } = await loadCommands();
-      refuseLookalike(words[0] as string, ['generate', 'help', ...Object.keys(commands)], laterCommands);
+      refuseLookalike(words[0] as string, ['generate', 'help', 'version', ...Object.keys(commands)], laterCommands);
     }
     await generate(words, flags);
   });
@@ -118,7 +118,10 @@ async function report(error: unknown, argv: readonly string[], host: Host): Prom
   const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
   if (argv.includes('--json')) {
     const { code, exit, message, reason: cause = null, hint = null, requestId = null } = known;
-    await terminal.json({ error: { code, exit, message, cause, hint, request_id: requestId } });
+    await terminal
+      .json({ error: { code, exit, message, cause, hint, request_id: requestId } })
+      // Where stdout fails, stderr and the exit code still tell.
+      .catch(() => {});
   }
   terminal.error(failure);
   return known.exit;

@@ -32,6 +32,7 @@ export async function loadSettings(flags: Flags, host: Host): Promise<Settings> 
     file: file.values,
     path,
   });
+  if (resolved.values.apiKey) host.secrets.push(resolved.values.apiKey);
   return { ...resolved, directories: dirs, profile };
 }
 

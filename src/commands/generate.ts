@@ -24,7 +24,6 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   const { values } = settings;
   const json = flags.json === true;
   const terminal = new Terminal(host, values);
-  if (values.apiKey) terminal.hide(values.apiKey);
   checkSwitches(flags, settings, terminal);
   checkConnection(settings);
   const prompt = await readPrompt(words, flags.promptFile, host);
@@ -44,11 +43,11 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   return exitOf(report);
 }
 
-function checkSwitches({ overwrite, skipExisting, json }: GenerateFlags, { values }: Settings, terminal: Terminal): void {
+function checkSwitches({ overwrite, skipExisting, json }: GenerateFlags, { values, origins }: Settings, terminal: Terminal): void {
   if (overwrite && skipExisting) throw usageError('--overwrite and --skip-existing exclude each other');
   if (values.out !== '-') return;
   if (json) throw usageError('-o - and --json both want stdout', 'save to a file, or leave --json out');
-  if (values.sidecar) throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
+  if (values.sidecar && origins.sidecar === 'flag') throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
   if (terminal.isStdoutTerminal) throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
 }
 
@@ -63,7 +62,7 @@ async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Hos
   try {
     const key = sandbox ? new Secret('sk-sandbox-takes-any-key') : await resolveApiKey(settings, host.env, host.signal);
     // A proxy has no business between this process and itself.
-    const services = createServices(settings, key, sandbox ? {} : host.env, host, terminal);
+    const services = createServices(settings, () => Promise.resolve(key), sandbox ? {} : host.env, host, terminal);
     try {
       return await runPlan(plan, sandbox ? { ...values, baseUrl: sandbox.baseUrl } : values, services);
     } finally {

@@ -4,7 +4,7 @@ import { readRun } from '../journal/read.ts';
 import { findRun, idTime, isRunning, listRuns, pruneRuns } from '../journal/store.ts';
 import type { Outcome, Run } from '../journal/types.ts';
 import { InvalidValue, integer } from '../options/parse.ts';
-import { oneLine } from '../terminal/sanitize.ts';
+import { oneLine, safeJson } from '../terminal/sanitize.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { loadSettings } from './context.ts';
@@ -38,7 +38,7 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
   if (flags.prune) {
     const limits = { days: values.historyDays, keep: values.historyRuns };
     const removed = pruneRuns(state, limits, host.machine, new Date());
-    return terminal.info(`${removed} runs removed`);
+    return terminal.info(`${removed} ${removed === 1 ? 'run' : 'runs'} removed`);
   }
   if (id !== undefined) return await showRun(findRun(state, id), flags.json === true, state, host, terminal);
 
@@ -94,14 +94,14 @@ async function showRun(run: Run, json: boolean, directory: string, host: Host, t
   if (json) return await terminal.json(whole);
   for (const [name, value] of Object.entries(whole)) {
     if (value === null || (Array.isArray(value) && value.length === 0)) continue;
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    if (Array.isArray(value)) for (const entry of value) await terminal.data(`${name.padEnd(12)} ${JSON.stringify(entry)}`);
+    const text = typeof value === 'string' ? value : safeJson(value);
+    if (Array.isArray(value)) for (const entry of value) await terminal.data(`${name.padEnd(12)} ${safeJson(entry)}`);
     else await terminal.data(`${name.padEnd(12)} ${oneLine(text)}`);
   }
 }
 
 function document(run: Run, state: State) {
-  const { asked, answered, images, problem } = run;
+  const { asked, answered, images, problem, documents } = run;
   return {
     run: asked.run,
     at: asked.at,
@@ -111,7 +111,7 @@ function document(run: Run, state: State) {
     params: asked.params,
     api: asked.baseUrl,
     asked: asked.n,
-    sandbox: asked.sandbox,
+    sandbox: asked.sandbox === true,
     images: savedImages(run),
     missing: images.flatMap(({ index, saved, lost }) => (saved ? [] : [{ index, lost }])),
     usage: answered?.usage ?? null,
@@ -119,6 +119,7 @@ function document(run: Run, state: State) {
     request_id: answered?.requestId ?? problem?.requestId ?? null,
     task_id: answered?.taskId ?? null,
     task_status: answered?.taskStatus ?? null,
+    answer: documents.length > 0 ? documents : null,
     error: problem && { code: problem.code, message: problem.message },
   };
 }

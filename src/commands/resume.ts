@@ -5,6 +5,7 @@ import { readRun } from '../journal/read.ts';
 import { findRun, isRunning, isUnfinished, listRuns } from '../journal/store.ts';
 import type { Run } from '../journal/types.ts';
 import { resolveApiKey } from '../options/api-key.ts';
+import type { Secret } from '../options/secret.ts';
 import { type Report, reportDocument } from '../run/report.ts';
 import { resumeRun } from '../run/resume.ts';
 import { Terminal } from '../terminal/terminal.ts';
@@ -39,8 +40,7 @@ async function runResume(id: string | undefined, flags: ResumeFlags, host: Host)
   const terminal = new Terminal(host, settings.values);
   const { state } = settings.directories;
   const runs = id === undefined ? unfinishedRuns(state, settings, host) : [findRun(state, id)];
-  const key = await keyFor(runs, settings, host);
-  const services = createServices(settings, key, host.env, host, terminal);
+  const services = createServices(settings, () => keyFor(settings, host), host.env, host, terminal);
   const reports: Report[] = [];
   const failures: ImggenError[] = [];
   const { signal } = host;
@@ -50,14 +50,16 @@ async function runResume(id: string | undefined, flags: ResumeFlags, host: Host)
       try {
         const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
         if (report) reports.push(report);
-        else terminal.info(`run ${asked.run} is being worked on by another process`);
+        else if (id === undefined) terminal.info(`run ${asked.run} is being worked on by another process`);
+        else throw new ImggenError('incomplete', `run ${asked.run} is being worked on by another process`);
         if (report && !flags.json) await showImages(report.images, terminal);
         if (report) showRest(report, terminal);
       } catch (error) {
         // One run that cannot be resumed now must not keep the others from it.
         if (!(error instanceof ImggenError) || (id !== undefined && !signal.aborted)) throw error;
         failures.push(error);
-        if (!signal.aborted) terminal.problem(`run ${asked.run} cannot be resumed: ${error.message}`);
+        const why = [error.message, error.reason].filter(Boolean).join(': ');
+        if (!signal.aborted) terminal.problem(`run ${asked.run} cannot be resumed: ${why}`);
       }
     }
   } finally {
@@ -82,10 +84,9 @@ function unfinishedRuns(state: string, { values }: Settings, { machine }: Host):
 }
 
 /** Only a pending task needs the key; a download never gets one. */
-async function keyFor(runs: readonly Run[], settings: Settings, host: Host) {
+async function keyFor(settings: Settings, host: Host): Promise<Secret> {
   checkConnection(settings);
-  const asksForTask = settings.values.taskUrl !== undefined && runs.some(({ answered }) => answered?.pending);
-  return asksForTask ? await resolveApiKey(settings, host.env, host.signal) : undefined;
+  return await resolveApiKey(settings, host.env, host.signal);
 }
 
 function showRest({ run, images, failed }: Report, terminal: Terminal): void {

@@ -12,12 +12,11 @@ declare const __VERSION__: string;
 /** Connects what a run needs to this process. Whoever makes it closes its `http`. */
 export function createServices(
   { values, directories }: Settings,
-  key: Secret | undefined,
+  apiKey: () => Promise<Secret>,
   env: Host['env'],
   host: Host,
   terminal: Terminal,
 ): Services {
-  if (key) terminal.hide(key);
   return {
     http: new Http({
       env,
@@ -27,7 +26,11 @@ export function createServices(
         if (values.verbose) for (const line of traceLines(event)) terminal.detail(line);
       },
     }),
-    key,
+    apiKey: async () => {
+      const key = await apiKey();
+      terminal.hide(key);
+      return key;
+    },
     progress: createProgress(host, terminal),
     state: directories.state,
     machine: host.machine,

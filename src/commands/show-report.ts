@@ -37,7 +37,7 @@ function showMissing({ failed, run }: Report, terminal: Terminal): void {
   if (answered?.pending) {
     terminal.problem(`task ${answered.taskId ?? '(without an id)'} is not finished (${answered.taskStatus}), so there is no image yet`);
     if (answered.requestId) terminal.problem(`request ${answered.requestId}`, 'cause');
-    terminal.problem('it is paid for, so do not generate it again; with taskUrl set: imggen resume', 'hint');
+    terminal.problem('it is paid for: imggen config set taskUrl <url with {task_id}>, then imggen resume', 'hint');
     return;
   }
   if (failed.every(({ unread }) => unread)) return;

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
+import { type FileHandle, link, mkdir, open, rename, rm, lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 
@@ -59,8 +59,10 @@ export async function ensureWritable(directory: string, run: string, mode?: numb
   const probe = join(directory, `${temporaryPrefix(run)}.probe`);
   try {
     await makeDirectory(directory, mode);
-    await (await open(probe, 'wx')).close();
-    await rm(probe);
+    // At once, so that a process that is killed does not leave it.
+    const file = openSync(probe, 'wx');
+    unlinkSync(probe);
+    closeSync(file);
   } catch (error) {
     throw cannotWrite(directory, error);
   }
@@ -265,7 +267,7 @@ async function tryClaim(part: string, path: string): Promise<boolean> {
 
 /** The name is there because an earlier try, which was cut off, gave it. */
 async function isSameFile(part: string, path: string): Promise<boolean> {
-  const [a, b] = await Promise.all([stat(part, { bigint: true }), stat(path, { bigint: true })]);
+  const [a, b] = await Promise.all([lstat(part, { bigint: true }), lstat(path, { bigint: true })]);
   return a.ino === b.ino && a.dev === b.dev;
 }
 
@@ -277,8 +279,14 @@ async function claimWithoutLinks(part: string, path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-  await acrossDevices(part, path, rename);
-  return true;
+  try {
+    await acrossDevices(part, path, rename);
+    return true;
+  } catch (error) {
+    // The empty file is no image.
+    await rm(path, { force: true });
+    throw error;
+  }
 }
 
 /** Links or renames; a part that is on another file system is copied beside its target first. */

@@ -41,6 +41,11 @@ export function destination(out: string, template: string | undefined): Destinat
   };
 }
 
+/** Whether `--out` alone says where an image goes: to a file, or to stdout. */
+export function namesFile(out: string): boolean {
+  return out === '-' || formatOfDestination(destination(out, undefined)) !== undefined;
+}
+
 /** What cannot be looked at, as below a file, is told by the attempt to write there. */
 function isDirectory(path: string): boolean {
   try {
@@ -143,7 +148,7 @@ export class TargetNames {
       const path = this.#path(i, extension);
       if (collision !== 'overwrite' && this.#isTaken(path)) {
         if (collision === 'skip' || this.#pattern.numbered) continue;
-        throw new ImggenError('output', `${path} exists`, { hint: 'use --overwrite, --skip-existing, or another name' });
+        throw new ImggenError('output', `${existsSync(path) ? path : `${path}.json`} exists`, { hint: 'use --overwrite, --skip-existing, or another name' });
       }
       targets.push({ i, path });
     }

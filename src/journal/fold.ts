@@ -28,7 +28,7 @@ export function foldRun(entries: readonly Entry[]): Run | undefined {
 
 /** A run of which no more is known than what was asked. */
 export function newRun(asked: Asked): Run {
-  return { asked, answered: null, images: [], owner: asked.owner, problem: null, outcome: 'unknown' };
+  return { asked, answered: null, images: [], documents: [], owner: asked.owner, problem: null, outcome: 'unknown' };
 }
 
 /** Changes a run by what an entry says. */
@@ -55,6 +55,9 @@ export function apply(run: Run, entry: Entry): void {
       break;
     case 'lost':
       imageOf(run, entry.index).lost = entry.reason;
+      break;
+    case 'document':
+      run.documents.push(entry.text);
       break;
     case 'failed':
     case 'unknown':

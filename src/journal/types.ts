@@ -50,7 +50,7 @@ export interface Asked {
 export interface Answered {
   type: 'answered';
   /** In the order of the answer; index 1 is the first. */
-  sources: JournalSource[];
+  sources: (JournalSource | null)[];
   usage: Usage | null;
   expires: string | null;
   taskId: string | null;
@@ -74,6 +74,8 @@ export type Entry =
   | { type: 'failed'; code: string; message: string; requestId: string | null }
   /** Nobody can say whether the generation happened. */
   | { type: 'unknown'; code: string; message: string; requestId: string | null }
+  /** A JSON document of the API in which no image was found. */
+  | { type: 'document'; text: string }
   /** The owner has done what it could. */
   | { type: 'released'; token: string };
 
@@ -98,6 +100,8 @@ export interface Run {
   /** Who works on it, or worked on it when it died; null when the last owner released it. */
   owner: Owner | null;
   problem: { state: 'failed' | 'unknown'; code: string; message: string; requestId: string | null } | null;
+  /** What the API said, where no image was found in it. */
+  documents: string[];
   /** What the entries say, whether or not the owner still lives. */
   outcome: Outcome;
 }

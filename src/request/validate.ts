@@ -18,7 +18,7 @@ export type Label = (field: RequestField) => string;
  */
 export function checkRequest(draft: RequestDraft, label: Label): { request: ImageRequest; problems: Problem[] } {
   const model = modelOf(draft.model);
-  const size = draft.size === undefined ? model.defaultSize : (model.aliases[draft.size] ?? draft.size);
+  const size = draft.size === undefined ? model.defaultSize : aliasOf(model, draft.size);
   const request: ImageRequest = {
     ...draft,
     n: draft.n ?? 1,
@@ -36,6 +36,10 @@ export function checkRequest(draft: RequestDraft, label: Label): { request: Imag
     ...checkTogether(draft, label),
   ];
   return { request, problems };
+}
+
+function aliasOf({ aliases }: Model, size: string): string {
+  return Object.hasOwn(aliases, size) ? (aliases[size] as string) : size;
 }
 
 function checkPrompt({ prompt, model }: ImageRequest, { promptLimit }: Model): Problem[] {

@@ -1,9 +1,10 @@
 import { type ErrorCode, ImggenError } from '../errors.ts';
 import type { RunLog } from '../journal/run-log.ts';
-import type { Answered, JournalSource } from '../journal/types.ts';
+import type { JournalSource } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
 import type { ImageSource, Reply } from '../wire/types.ts';
-import { decodeAnswer } from './decode.ts';
+import { mergeReplies } from '../wire/reply.ts';
+import { decodeAnswer, newSeen, type Seen } from './decode.ts';
 import type { Plan } from './plan.ts';
 import { pollTask } from './poll.ts';
 import type { AnswerReceiver, ReceivedBlob } from './receive.ts';
@@ -26,15 +27,17 @@ const surelyNot: readonly ErrorCode[] = [
  * and has every image that had arrived whole.
  */
 export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, log: RunLog, services: Services): Promise<void> {
-  const { http, progress, key } = services;
+  const { http, progress } = services;
   const { n, model } = plan.request;
   progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
   // Whether the last try may have been processed, and whether one before it may.
   const fate = { sent: false, unknown: false };
+  let seen = newSeen();
+  const key = await services.apiKey();
   try {
     const reply = await http.post(
       plan.dialect.endpoint(values.baseUrl),
-      { authorization: `Bearer ${key?.reveal()}`, 'content-type': 'application/json' },
+      { authorization: `Bearer ${key.reveal()}`, 'content-type': 'application/json' },
       JSON.stringify(plan.body),
       {
         timeoutMs: values.timeout * 1000,
@@ -50,13 +53,15 @@ export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, 
       },
       async (answer) => {
         await receiver.discard();
-        return await decodeAnswer(answer, receiver, services);
+        seen = newSeen();
+        return await decodeAnswer(answer, receiver, services, seen);
       },
     );
     recordAnswer(reply, receiver, log);
+    if (reply.images.length === 0) recordDocuments(seen, log);
     if (reply.pending) await awaitTask(reply, values, receiver, log, services);
   } catch (error) {
-    if (log.run.answered === null) recordFailure(error, fate, receiver, log);
+    if (log.run.answered === null) recordFailure(error, fate, seen, receiver, log);
     throw withWayOut(error, log);
   }
 }
@@ -79,32 +84,51 @@ export async function awaitTask(
   }
 }
 
-/** Puts what the API said into the journal, and which part file each of its images is in. */
+/** Puts what the API said into the journal, and where each of its images is. */
 function recordAnswer({ images, ...reply }: Reply, receiver: AnswerReceiver, log: RunLog): void {
-  const received = images.map((image) => (image.kind === 'inline' ? receiver.take(image.blob) : undefined));
-  log.add({ type: 'answered', ...reply, sources: images.map((image, k) => sourceOf(image, received[k])) });
-  received.forEach((blob, k) => {
-    if (!blob) return;
-    if ('stored' in blob) log.add({ type: 'stored', index: k + 1, ...blob.stored });
-    else log.add({ type: 'lost', index: k + 1, reason: blob.reason });
-  });
+  const received = images.map((image) => receivedOf(image, receiver));
+  // Images that arrived whole and stand in no document: it broke off before its end.
+  received.push(...receiver.takeStored().map((stored) => ({ stored })));
+  log.add({ type: 'answered', ...reply, sources: received.map(sourceOf) });
+  for (const [k, image] of received.entries()) {
+    if ('stored' in image) log.add({ type: 'stored', index: k + 1, ...image.stored });
+    else if ('reason' in image) log.add({ type: 'lost', index: k + 1, reason: image.reason });
+  }
 }
 
-function sourceOf(image: ImageSource, received: ReceivedBlob | undefined): JournalSource {
+function receivedOf(image: ImageSource, receiver: AnswerReceiver): ReceivedBlob | { url: string } {
   if (image.kind === 'url') return { url: image.url };
-  return { part: received && 'stored' in received ? received.stored.part : '' };
+  const received = receiver.take(image.blob);
+  return 'reason' in received && image.url !== undefined ? { url: image.url } : received;
 }
 
-function recordFailure(error: unknown, fate: { sent: boolean; unknown: boolean }, receiver: AnswerReceiver, log: RunLog): void {
+function sourceOf(image: ReceivedBlob | { url: string }): JournalSource | null {
+  if ('url' in image) return { url: image.url };
+  return 'stored' in image ? { part: image.stored.part } : null;
+}
+
+function recordFailure(
+  error: unknown,
+  fate: { sent: boolean; unknown: boolean },
+  seen: Seen,
+  receiver: AnswerReceiver,
+  log: RunLog,
+): void {
   const known = error instanceof ImggenError ? error : undefined;
   const type = fate.unknown || (fate.sent && !surelyNot.includes(known?.code as ErrorCode)) ? 'unknown' : 'failed';
-  const problem = { code: known?.code ?? 'bug', message: known?.message ?? String(error), requestId: known?.requestId ?? null };
-  log.add({ type, ...problem });
-  const whole = receiver.takeStored();
-  if (whole.length === 0) return;
-  const nothing = { usage: null, expires: null, taskId: null, taskStatus: null, requestId: problem.requestId, pending: false };
-  log.add({ type: 'answered', ...nothing, sources: whole.map(({ part }) => ({ part })) } satisfies Answered);
-  whole.forEach((stored, k) => log.add({ type: 'stored', index: k + 1, ...stored }));
+  const requestId = known?.requestId ?? null;
+  log.add({ type, code: known?.code ?? 'bug', message: known?.message ?? String(error), requestId });
+  const reply = mergeReplies(seen.replies);
+  if (reply.images.length > 0 || receiver.hasStored) {
+    recordAnswer({ ...reply, requestId: reply.requestId ?? requestId, pending: false }, receiver, log);
+  } else if (type === 'unknown') {
+    recordDocuments(seen, log);
+  }
+}
+
+/** What the API said where no image was found in it: perhaps a person finds one. */
+function recordDocuments({ documents }: Seen, log: RunLog): void {
+  for (const document of documents) log.add({ type: 'document', text: JSON.stringify(document) });
 }
 
 /** An error as the user should hear it, given what the journal knows. */

@@ -77,6 +77,7 @@ async function deliverOne(
   try {
     const stored = image.stored ?? (await obtain(image, log, options, progress, services));
     progress.file();
+    if (!options.names && index > 1) throw new ImggenError('incomplete', 'stdout takes one image');
     return await place(stored, index, log, options, services);
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
@@ -141,10 +142,14 @@ async function emitIt({ part }: StoredPart, { emit }: Services): Promise<string>
   return '-';
 }
 
-/** An hour is what the document gives a URL; a day is generous where an answer does not say. */
+/**
+ * Whether a URL has long stopped working: a day after its time, since a clock may be wrong, and an hour is what the
+ * document gives where an answer does not say. A time before the run is one that was not understood.
+ */
 function isExpired({ asked, answered }: Run): boolean {
-  const expires = Date.parse(answered?.expires ?? '');
-  return (Number.isNaN(expires) ? Date.parse(asked.at) + 86_400_000 : expires) < Date.now();
+  const began = Date.parse(asked.at);
+  const said = Date.parse(answered?.expires ?? '');
+  return (said > began ? said : began + 3_600_000) + 86_400_000 < Date.now();
 }
 
 /** `2 of 4 files, 1.3 MB` beside the step. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ImggenError, usageError } from '../errors.ts';
-import { destination, formatOfDestination, TargetNames } from '../files/target.ts';
+import { destination, formatOfDestination, namesFile, TargetNames } from '../files/target.ts';
 import type { Collision } from '../files/types.ts';
 import { idTime } from '../journal/store.ts';
 import type { Resolved } from '../options/resolve.ts';
@@ -41,7 +41,9 @@ export interface Plan {
 export function planRun(job: Job, { values, origins, label }: Resolved): Plan {
   const at = new Date();
   const id = `${idTime(at)}-${randomBytes(4).toString('hex')}`;
-  const to = destination(values.out, values.name);
+  // What was typed outranks a template from the environment or the config file.
+  const template = origins.out === 'flag' && origins.name !== 'flag' && namesFile(values.out) ? undefined : values.name;
+  const to = destination(values.out, template);
   const named = formatOfDestination(to);
   // A name on the command line outranks a format from the environment or the config file.
   const outranked = named !== undefined && origins.format !== 'flag';
@@ -51,6 +53,7 @@ export function planRun(job: Job, { values, origins, label }: Resolved): Plan {
   );
   const [problem] = problems;
   if (problem) throw usageError(problem.message, problem.hint);
+  if (to.kind === 'stdout' && origins.count !== 'flag') request.n = 1;
   if (to.kind === 'stdout' && request.n > 1) throw usageError('-o - takes one image, and --count asks for more');
 
   const expected = request.format ?? 'png';

@@ -21,7 +21,7 @@ export async function pollTask(
   services: Services,
 ): Promise<Reply> {
   if (taskUrl === undefined || pending.taskId === null) return pending;
-  const { http, key, progress } = services;
+  const { http, apiKey, progress } = services;
   const url = taskUrl.replaceAll('{task_id}', encodeURIComponent(pending.taskId));
   const deadline = Date.now() + timeout * 1000;
   progress.step(`waiting for task ${pending.taskId}`);
@@ -29,7 +29,9 @@ export async function pollTask(
   for (let waitMs = firstWaitMs; reply.pending && Date.now() + waitMs < deadline; waitMs = Math.min(waitMs * 1.5, longestWaitMs)) {
     await http.wait(waitMs);
     try {
-      const answer = await http.get(url, { authorization: `Bearer ${key?.reveal()}` }, { redirects: 0 });
+      const key = await apiKey();
+      await receiver.discard();
+      const answer = await http.get(url, { authorization: `Bearer ${key.reveal()}` }, { redirects: 0, timeoutMs: deadline - Date.now() });
       reply = { ...(await decodeAnswer(answer, receiver, services)), taskId: pending.taskId };
     } catch (error) {
       if (!isPassing(error)) throw error;

@@ -32,6 +32,7 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
     const downloads = await downloadOptions(values.baseUrl, values);
     const { images, failed } = await deliver(log, { names, place, downloads }, services);
     if (broken !== undefined && images.length + failed.length === 0) throw broken;
+    if (broken !== undefined) services.onWarning(`the answer broke off: ${messageOf(broken)}`);
     const interrupted = interruption(services.signal, log.run, broken !== undefined);
     if (interrupted && images.length === 0) throw interrupted;
     const elapsedMs = performance.now() - startedAt;

@@ -10,9 +10,9 @@ import type { StoredPart } from './sink.ts';
 export async function saveImage({ part, facts }: StoredPart, names: TargetNames, index: number): Promise<string> {
   const { targets, collision } = names.naming;
   const target = targets[index - 1];
-  const candidates = names.candidates(target, facts.format);
-  if (collision === 'overwrite' && target) return await replace(part, candidates.next().value);
-  return (await claim(part, candidates)) as string;
+  const isPlanned = target !== undefined && names.candidates(target, facts.format).next().value === target.path;
+  if (collision === 'overwrite' && isPlanned) return await replace(part, target.path);
+  return (await claim(part, names.candidates(target, facts.format))) as string;
 }
 
 /**

@@ -8,8 +8,8 @@ import type { Document } from '../wire/types.ts';
 export interface Services {
   http: Http;
   progress: Progress;
-  /** Undefined where nothing needs one. */
-  key: Secret | undefined;
+  /** Throws ImggenError `no_api_key`. Asked for only where it is needed: a download never gets it. */
+  apiKey: () => Promise<Secret>;
   /** The state directory: the journal, and bytes that have no other place. */
   state: string;
   machine: Machine;

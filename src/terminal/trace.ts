@@ -22,7 +22,12 @@ export function traceLines(exchange: Trace): string[] {
 }
 
 function headerLines(mark: string, headers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(headers).map(([name, value]) => `${mark} ${name}: ${secretHeaders.includes(name) ? '…' : short(value)}`);
+  return Object.entries(headers).map(([name, value]) => `${mark} ${name}: ${secretHeaders.includes(name) ? '…' : short(hideShortKey(name, value))}`);
+}
+
+/** A key as short as a word is hidden nowhere else. */
+function hideShortKey(name: string, value: string): string {
+  return name === 'authorization' && value.length < 'Bearer '.length + 16 ? 'Bearer …' : value;
 }
 
 function short(value: string): string {

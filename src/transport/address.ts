@@ -66,5 +66,6 @@ function refusal(host: string): ImggenError {
 }
 
 function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  // A dot at the end is the name's root, and the same name.
+  return new URL(url).hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
 }

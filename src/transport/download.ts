@@ -80,5 +80,7 @@ function startOf({ headers }: Answer): number | undefined {
 /** Only a strong validator can promise that the rest belongs to the same bytes. */
 function validatorOf({ headers }: Answer): string | undefined {
   const { etag } = headers;
+  // A range counts the bytes of what was sent, and these were decoded.
+  if (headers['content-encoding']) return undefined;
   return etag?.startsWith('"') ? etag : headers['last-modified'];
 }

@@ -4,9 +4,10 @@ import { setFlagsFromString } from 'node:v8';
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { ImggenError } from '../errors.ts';
-import { publicLookup, refusePrivateLiteral } from './address.ts';
+import { isLoopbackHost, publicLookup, refusePrivateLiteral } from './address.ts';
 import { decoded } from './encoding.ts';
 import { hintUnknown, NetworkFault, networkFault } from './fault.ts';
+import { type Proxies, proxiesOf } from './proxies.ts';
 import { retryDelay } from './retry.ts';
 import type { Answer, Trace } from './types.ts';
 
@@ -48,22 +49,28 @@ export interface GetOptions {
   redirects?: number;
   /** Refuses hosts that are on this machine or its network, also behind a redirect or a name. */
   publicOnly?: boolean;
+  /** The limit for the whole answer, in milliseconds; none by default. */
+  timeoutMs?: number;
 }
 
 /** The HTTP client, once it is loaded. */
 interface Client {
   request: typeof import('./undici.ts').request;
   anywhere: Dispatcher;
+  /** For this machine itself. */
+  loopback: Dispatcher;
   publicOnly: Dispatcher;
 }
 
 /** HTTP as imggen needs it: one POST that costs money, and GETs that do not. */
 export class Http {
   readonly #options: HttpOptions;
+  readonly #proxies: Proxies | undefined;
   #client: Promise<Client> | undefined;
 
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.#proxies = proxiesOf(options.env);
   }
 
   /**
@@ -119,7 +126,8 @@ export class Http {
    * `redirects` must be 0. Throws NetworkFault, or ImggenError `bad_answer` for a redirect that leads nowhere.
    */
   async get(url: string, headers: Readonly<Record<string, string>> = {}, options: GetOptions = {}): Promise<Answer> {
-    const { redirects: limit = redirectLimit, publicOnly = false } = options;
+    const { redirects: limit = redirectLimit, publicOnly = false, timeoutMs } = options;
+    const signals = [this.#options.signal, ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(Math.max(0, timeoutMs))])];
     let current = url;
     for (let redirects = 0; ; redirects += 1) {
       if (!isHttp(current)) throw new ImggenError('bad_answer', `${shortUrl(current)} is not an http(s) URL`);
@@ -127,7 +135,7 @@ export class Http {
       const answer = await this.#exchange('GET', current, headers, undefined, {
         headersTimeout: stallMs,
         bodyTimeout: stallMs,
-        signal: this.#options.signal,
+        signal: AbortSignal.any(signals),
         publicOnly,
       });
       const location = answer.headers.location;
@@ -140,7 +148,7 @@ export class Http {
 
   /** Ends the connections that are kept for more. */
   async close(): Promise<void> {
-    await this.#client?.then(({ anywhere, publicOnly }) => Promise.all([anywhere.destroy(), publicOnly.destroy()])).catch(() => {});
+    await this.#client?.then(({ anywhere, loopback, publicOnly }) => Promise.all([anywhere, loopback, publicOnly].map((each) => each.destroy()))).catch(() => {});
   }
 
   async #postOnce(
@@ -191,14 +199,14 @@ export class Http {
   ): Promise<Answer> {
     const { trace, userAgent, signal } = this.#options;
     const { host } = new URL(url);
-    const { request, anywhere, publicOnly } = await this.#load();
+    const { request, anywhere, loopback, publicOnly } = await this.#load();
     let responded = false;
     const fault = (error: unknown) => {
       signal.throwIfAborted();
       if (error instanceof ImggenError) return error;
       return networkFault(error, host, { sent: responded || limits.sent?.() === true, paid: method === 'POST' });
     };
-    const all = { 'user-agent': userAgent, accept: '*/*', ...headers };
+    const all = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity', ...headers };
     trace({ kind: 'request', method, url, headers: all, ...(body === undefined ? {} : { body }) });
     const silence = new AbortController();
     const silent = () => silence.abort(new NetworkFault('network', `${host} did not answer within ${limits.headersTimeout / 1000} s`, { sent: true }));
@@ -209,7 +217,7 @@ export class Http {
         method,
         headers: all,
         body: body ?? null,
-        dispatcher: limits.publicOnly ? publicOnly : anywhere,
+        dispatcher: limits.publicOnly ? publicOnly : isLoopbackHost(url) ? loopback : anywhere,
         headersTimeout: 0,
         bodyTimeout: limits.bodyTimeout,
         signal: ended,
@@ -238,19 +246,15 @@ export class Http {
     // undici's parser is WebAssembly, which V8 would optimise for longer than a run takes.
     setFlagsFromString('--liftoff-only');
     const { request, Agent, EnvHttpProxyAgent } = await import('./undici.ts');
-    const { env } = this.#options;
-    const noProxy = env.no_proxy ?? env.NO_PROXY ?? '';
-    const proxies = {
-      httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? '',
-      httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? '',
-      // A proxy has no business between this machine and itself.
-      noProxy: noProxy === '*' ? noProxy : `localhost,127.0.0.1,[::1],${noProxy}`,
-    };
+    const proxies = this.#proxies;
     const agent = (lookup?: LookupFunction): Dispatcher => {
       const options = { connect: { timeout: connectTimeoutMs, ...(lookup && { lookup }) }, maxHeaderSize };
-      return proxies.httpProxy || proxies.httpsProxy ? new EnvHttpProxyAgent({ ...options, ...proxies }) : new Agent(options);
+      return proxies ? new EnvHttpProxyAgent({ ...options, ...proxies }) : new Agent(options);
     };
-    return { request, anywhere: agent(), publicOnly: agent(publicLookup) };
+    const anywhere = agent();
+    // A proxy has no business between this machine and itself.
+    const loopback = proxies ? new Agent({ maxHeaderSize }) : anywhere;
+    return { request, anywhere, loopback, publicOnly: agent(publicLookup) };
   }
 }
 

@@ -20,7 +20,7 @@ subscribe('undici:client:connected', (message) => readOnBeforeTheEnd((message as
  * before it hears of the end, when nothing more can come that would have to wait.
  */
 function readOnBeforeTheEnd(socket: Socket): void {
-  socket.prependListener('end', () => {
+  const readOn = () => {
     const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser');
     const parser = key && (socket as unknown as Record<symbol, Parser | null>)[key];
     parser?.resume();
@@ -28,5 +28,7 @@ function readOnBeforeTheEnd(socket: Socket): void {
     if (!parser?.paused || parser.ptr === null) return;
     parser.llhttp.llhttp_resume(parser.ptr);
     parser.paused = false;
-  });
+  };
+  // A reset connection ends with an error, and without an end.
+  for (const event of ['end', 'error', 'close']) socket.prependListener(event, readOn);
 }

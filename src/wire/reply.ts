@@ -3,7 +3,13 @@ import { BlobRef, type Document, type ImageSource, type Reply, type Usage } from
 
 type Fields = { [key: string]: Document };
 
+/** How many images of one answer are taken; no model makes more than ten. */
+const imageLimit = 64;
+/** How much is taken of a text that is shown, in UTF-16 units. */
+const textLimit = 1000;
+
 const pendingStatus = /^(pending|queued|queueing|submitted|created|waiting|processing|running|in_progress|in-progress|started)$/i;
+const succeededStatus = /^(succeeded|succeed|success|completed|complete|done|finished)$/i;
 const failedStatus = /^(failed|failure|fail|error|canceled|cancelled|rejected|expired)$/i;
 
 /**
@@ -27,7 +33,8 @@ export function decodeDocument(document: Document, status: number, headerRequest
       requestId: requestId ?? undefined,
     });
   }
-  const taskId = text(task.task_id);
+  const taskId = word(task.task_id) || null;
+  const isOver = succeededStatus.test(taskStatus ?? '');
   return {
     images,
     usage: usageIn(document.usage) ?? usageIn(task.usage),
@@ -35,8 +42,8 @@ export function decodeDocument(document: Document, status: number, headerRequest
     taskId,
     taskStatus,
     requestId,
-    // An unknown word beside a task id is no reason to give up what may have been paid for.
-    pending: images.length === 0 && (taskStatus === null ? false : pendingStatus.test(taskStatus) || taskId !== null),
+    // With a task id, an unknown word or none is no reason to give up what may have been paid for.
+    pending: images.length === 0 && !isOver && (taskId !== null || pendingStatus.test(taskStatus ?? '')),
   };
 }
 
@@ -48,7 +55,7 @@ export function isOfTheApi(document: Document): boolean {
 /** One reply from the documents of one answer: all images, and the last word on everything else. */
 export function mergeReplies(replies: readonly Reply[]): Reply {
   const last = <K extends keyof Reply>(key: K) => replies.findLast((reply) => reply[key] !== null)?.[key] ?? null;
-  const images = replies.flatMap((reply) => reply.images);
+  const images = replies.flatMap((reply) => reply.images).slice(0, imageLimit);
   return {
     images,
     usage: sumUsage(replies),
@@ -82,8 +89,13 @@ export function refusalWithoutDocument(status: number, requestId: string | null,
 
 function isRefusal({ error, type, code }: Fields, status: number): boolean {
   if (status < 200 || status > 299) return true;
-  if (type === 'error' || (error !== undefined && error !== null)) return true;
+  if (type === 'error' || !isNothing(error)) return true;
   return code !== undefined && code !== null && word(code) !== '0';
+}
+
+/** Some servers always send the field. */
+function isNothing(error: Document | undefined): boolean {
+  return error === undefined || error === null || error === '' || (isFields(error) && Object.keys(error).length === 0);
 }
 
 function refusal(document: Fields, status: number, requestId: string | null): ImggenError {
@@ -144,13 +156,17 @@ function imagesIn(document: Fields): ImageSource[] {
   if (Array.isArray(data)) return data.flatMap((entry) => (isFields(entry) ? sourcesOf(entry) : source(entry)));
   if (isFields(data)) {
     const { urls } = data;
-    return Array.isArray(urls) ? urls.flatMap(source) : [];
+    return Array.isArray(urls) ? urls.flatMap((entry) => (isFields(entry) ? sourcesOf(entry) : source(entry))) : [];
   }
   return sourcesOf(document);
 }
 
 function sourcesOf({ b64_json, url }: Fields): ImageSource[] {
-  return b64_json instanceof BlobRef ? source(b64_json) : source(url);
+  // Some servers send both, one of them empty.
+  const [inline] = source(b64_json);
+  const [linked] = source(url);
+  if (inline?.kind === 'inline' && linked?.kind === 'url') return [{ ...inline, url: linked.url }];
+  return [inline ?? linked ?? []].flat();
 }
 
 function source(value: Document | undefined): ImageSource[] {
@@ -175,17 +191,21 @@ function expiry(value: Document): string | null {
   const date = /^\d+(\.\d+)?$/.test(written)
     ? new Date(Number(written) * 1000)
     : new Date(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(written) ? `${written.replace(' ', 'T')}Z` : written);
-  return Number.isNaN(date.getTime()) ? written : date.toISOString();
+  return Number.isNaN(date.getTime()) ? clipped(written) : date.toISOString();
 }
 
 /** A code or type as text; empty when there is none. */
 function word(value: Document | undefined): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return clipped(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }
 
 function text(value: Document | undefined): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
+  return typeof value === 'string' && value !== '' ? clipped(value) : null;
+}
+
+function clipped(value: string): string {
+  return value.length > textLimit ? `${value.slice(0, textLimit)}…` : value;
 }
 
 function isFields(value: Document | undefined): value is Fields {

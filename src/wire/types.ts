@@ -13,7 +13,10 @@ export class BlobRef {
 export type Document = string | number | boolean | null | BlobRef | Document[] | { [key: string]: Document };
 
 /** Where an image of a reply is: behind a URL, or in the answer itself. */
-export type ImageSource = { kind: 'url'; url: string } | { kind: 'inline'; blob: number };
+export type ImageSource =
+  | { kind: 'url'; url: string }
+  /** `url`: where it is too, should the bytes in the answer be none. */
+  | { kind: 'inline'; blob: number; url?: string };
 
 /** The numbers of the `usage` object, as the API names them. */
 export type Usage = Readonly<Record<string, number>>;
