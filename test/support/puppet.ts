@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { createServer, request, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import type { Duplex, Writable } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import type { Gateway, SeenRequest } from './gateway.ts';
+
+/**
+ * A server on loopback whose answers a test gives by hand, piece by piece: for what goes wrong in the middle of one.
+ * `imggen(…, { gateway })` takes it as a gateway.
+ */
+export async function puppet(answer: Answerer): Promise<Gateway> {
+  const { close, ...api } = await openPuppet(answer);
+  onTestFinished(close);
+  return api;
+}
+
+type Answerer = (request: SeenRequest, response: ServerResponse) => void | Promise<void>;
+
+/** The same, for who closes it. */
+export async function openPuppet(answer: Answerer): Promise<Gateway & { close: () => void }> {
+  const requests: SeenRequest[] = [];
+  const server = createServer(async (incoming, response) => {
+    response.on('error', () => {});
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const { method = '', url = '', headers } = incoming;
+    const seen = { method, path: url, headers, body: Buffer.concat(chunks).toString() };
+    requests.push(seen);
+    await answer(seen, response);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+    origin,
+    baseUrl: `${origin}/api/v1`,
+    requests,
+    posts: () => requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
+    gets: () => requests.filter(({ method }) => method !== 'POST').map(({ path }) => path),
+  };
+}
+
+/** A TCP server on loopback; its port. */
+export async function tcp(accept: (socket: Socket) => void = () => {}): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    accept(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** Something that one side waits for and the other lets happen. */
+export function event(): { happen: () => void; happened: Promise<void> } {
+  let happen = (): void => {};
+  const happened = new Promise<void>((resolve) => {
+    happen = resolve;
+  });
+  return { happen, happened };
+}
+
+/** Resolves after so many milliseconds. */
+export function after(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** An HTTP proxy on loopback that leads every connection to one server, whatever host is asked for. */
+export async function proxyTo(origin: string): Promise<{ url: string; hosts: string[] }> {
+  const hosts: string[] = [];
+  const { port } = new URL(origin);
+  const proxy = createServer((incoming, response) => {
+    const { host, pathname, search } = new URL(incoming.url ?? '');
+    hosts.push(host);
+    const { method, headers } = incoming;
+    const onward = request({ host: '127.0.0.1', port, method, headers, path: pathname + search }, (answer) => {
+      response.writeHead(answer.statusCode ?? 0, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    incoming.pipe(onward);
+  });
+  const sockets = new Set<Duplex>();
+  proxy.on('connect', ({ url = '' }, socket) => {
+    hosts.push(url);
+    const onward = connect(Number(port), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+    for (const end of [socket, onward]) {
+      sockets.add(end);
+      end.on('error', () => {});
+    }
+    socket.pipe(onward).pipe(socket);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, hosts };
+}
+
+/** Writes the same piece for ever, as fast as it is taken. */
+export async function endlessly(response: Writable, piece: string | Uint8Array): Promise<void> {
+  while (!response.destroyed) {
+    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  }
+}
