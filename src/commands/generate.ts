@@ -3,7 +3,6 @@ import type { Collision } from '../files/types.ts';
 import { isPruneDue, pruneRuns } from '../journal/store.ts';
 import { resolveApiKey } from '../options/api-key.ts';
 import { Secret } from '../options/secret.ts';
-import { runPlan } from '../run/run.ts';
 import { type Plan, planRun } from '../run/plan.ts';
 import type { Report } from '../run/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
@@ -12,7 +11,6 @@ import { checkConnection, loadSettings, type Settings } from './context.ts';
 import type { GenerateFlags } from './flags.ts';
 import { showDryRun } from './dry-run.ts';
 import { readPrompt } from './prompt.ts';
-import { createServices } from './services.ts';
 import { showReport } from './show-report.ts';
 
 /**
@@ -58,6 +56,7 @@ function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {
 
 async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Host): Promise<Report> {
   const { values } = settings;
+  const { createServices, runPlan } = await import('./running.ts');
   const sandbox = values.sandbox ? await startInProcess(terminal) : undefined;
   try {
     const key = sandbox ? new Secret('sk-sandbox-takes-any-key') : await resolveApiKey(settings, host.env, host.signal);

@@ -7,11 +7,9 @@ import type { Run } from '../journal/types.ts';
 import { resolveApiKey } from '../options/api-key.ts';
 import type { Secret } from '../options/secret.ts';
 import { type Report, reportDocument } from '../run/report.ts';
-import { resumeRun } from '../run/resume.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { checkConnection, loadSettings, type Settings } from './context.ts';
-import { createServices } from './services.ts';
 import { showImages } from './show-report.ts';
 
 interface ResumeFlags extends Record<string, unknown> {
@@ -40,6 +38,7 @@ async function runResume(id: string | undefined, flags: ResumeFlags, host: Host)
   const terminal = new Terminal(host, settings.values);
   const { state } = settings.directories;
   const runs = id === undefined ? unfinishedRuns(state, settings, host) : [findRun(state, id)];
+  const { createServices, resumeRun } = await import('./running.ts');
   const services = createServices(settings, () => keyFor(settings, host), host.env, host, terminal);
   const reports: Report[] = [];
   const failures: ImggenError[] = [];

@@ -47,7 +47,7 @@ function showMissing({ failed, run }: Report, terminal: Terminal): void {
   else if (run.problem?.state === 'unknown') terminal.problem(`they may have been generated and charged: look at your usage (run ${asked.run})`, 'hint');
 }
 
-/** `2 images in 12.3 s · 1056 tokens · request req_1 · URLs work until …` */
+/** `2 images in 12.3 s · 1056 tokens · request req_1` */
 function summary({ images, run: { answered }, elapsedMs }: Report): string {
   const tokens = answered?.usage?.total_tokens;
   return [

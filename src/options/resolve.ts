@@ -63,7 +63,8 @@ export function parseValue(key: Key, raw: string, label: string): unknown {
     return settings[key].parse(raw);
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
-    const shown = key === 'apiKey' || raw === '' ? '' : ` ${raw.length > 60 ? `${raw.slice(0, 60)}…` : raw}`;
+    const isSecret = key === 'apiKey' || /:\/\/[^/]*@/.test(raw);
+    const shown = isSecret || raw === '' ? '' : ` ${raw.length > 60 ? `${raw.slice(0, 60)}…` : raw}`;
     throw new ImggenError('usage', `${label}${shown} ${error.message}`, { hint: error.hint });
   }
 }

@@ -1,10 +1,13 @@
+import { dirname } from 'node:path';
 import { type ErrorCode, ImggenError } from '../errors.ts';
+import { ensureWritable, privateMode } from '../files/part.ts';
 import type { RunLog } from '../journal/run-log.ts';
 import type { JournalSource } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
 import type { ImageSource, Reply } from '../wire/types.ts';
 import { mergeReplies } from '../wire/reply.ts';
 import { decodeAnswer, newSeen, type Seen } from './decode.ts';
+import { partPlace } from './deliver.ts';
 import type { Plan } from './plan.ts';
 import { pollTask } from './poll.ts';
 import type { AnswerReceiver, ReceivedBlob } from './receive.ts';
@@ -29,12 +32,13 @@ const surelyNot: readonly ErrorCode[] = [
 export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, log: RunLog, services: Services): Promise<void> {
   const { http, progress } = services;
   const { n, model } = plan.request;
-  progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
   // Whether the last try may have been processed, and whether one before it may.
   const fate = { sent: false, unknown: false };
   let seen = newSeen();
-  const key = await services.apiKey();
   try {
+    await checkPlaces(plan, partPlace(plan.names, services.state).directory);
+    const key = await services.apiKey();
+    progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
     const reply = await http.post(
       plan.dialect.endpoint(values.baseUrl),
       { authorization: `Bearer ${key.reveal()}`, 'content-type': 'application/json' },
@@ -64,6 +68,12 @@ export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, 
     if (log.run.answered === null) recordFailure(error, fate, seen, receiver, log);
     throw withWayOut(error, log);
   }
+}
+
+/** Nothing is sent before it is known that the images can be written. */
+async function checkPlaces({ names, id }: Plan, directory: string): Promise<void> {
+  const directories = new Set([directory, ...(names?.naming.targets ?? []).map(({ path }) => dirname(path))]);
+  for (const place of directories) await ensureWritable(place, id, names ? undefined : privateMode);
 }
 
 /** Asks for a pending task, and records what became of it: after one that failed nobody needs to ask again. */

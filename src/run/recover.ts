@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type PartPlace, removePart, temporaryPrefix } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import { missingImages } from '../journal/fold.ts';
@@ -22,7 +22,7 @@ export async function recover(log: RunLog, names: TargetNames, place: PartPlace)
 async function recoverAnswer(log: RunLog, place: PartPlace): Promise<void> {
   const { asked, problem } = log.run;
   const whole: string[] = [];
-  for (const part of await leftovers(place, blobName(asked.run, 0).slice(0, -1))) {
+  for (const part of await leftovers([place.directory, place.fallback], blobName(asked.run, 0).slice(0, -1))) {
     if (await inspectFile(part)) whole.push(part);
   }
   if (problem === null) {
@@ -52,14 +52,15 @@ async function recoverImage(image: RunImage, log: RunLog, names: TargetNames, pl
 }
 
 /** Removes the temporary files of a run that nothing needs any more. */
-export async function removeLeftovers(log: RunLog, place: PartPlace): Promise<void> {
+export async function removeLeftovers(log: RunLog, { naming }: TargetNames, { directory, fallback }: PartPlace): Promise<void> {
   const kept = new Set(missingImages(log.run).map(({ stored }) => stored?.part));
-  for (const path of await leftovers(place, log.run.asked.run)) if (!kept.has(path)) await removePart(path);
+  const places = [directory, fallback, ...naming.targets.map(({ path }) => dirname(path))];
+  for (const path of await leftovers(places, log.run.asked.run)) if (!kept.has(path)) await removePart(path);
 }
 
-async function leftovers({ directory, fallback }: PartPlace, name: string): Promise<string[]> {
+async function leftovers(places: readonly string[], name: string): Promise<string[]> {
   const found: string[] = [];
-  for (const place of new Set([directory, fallback])) {
+  for (const place of new Set(places)) {
     const names = await readdir(place).catch(() => []);
     found.push(...names.filter((entry) => entry.startsWith(temporaryPrefix(name))).sort().map((entry) => join(place, entry)));
   }

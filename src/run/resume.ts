@@ -39,7 +39,7 @@ export async function resumeRun(id: string, again: boolean, values: Values, serv
   } finally {
     services.progress.stop();
     await receiver.discard();
-    await removeLeftovers(log, place);
+    await removeLeftovers(log, names, place);
     log.release();
   }
 }

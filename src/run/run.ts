@@ -1,6 +1,4 @@
-import { dirname } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
-import { ensureWritable, privateMode } from '../files/part.ts';
 import { missingImages } from '../journal/fold.ts';
 import { RunLog } from '../journal/run-log.ts';
 import type { Run } from '../journal/types.ts';
@@ -20,7 +18,6 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
   const startedAt = performance.now();
   const { names, id } = plan;
   const place = partPlace(names, services.state);
-  await checkPlaces(plan, place.directory);
   const log = beginLog(plan, values, services);
   const receiver = new AnswerReceiver(place, id);
   let broken: unknown;
@@ -42,12 +39,6 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
     await receiver.discard();
     log.release();
   }
-}
-
-/** Nothing is sent before it is known that the images can be written. */
-async function checkPlaces({ names, id }: Plan, directory: string): Promise<void> {
-  const directories = new Set([directory, ...(names?.naming.targets ?? []).map(({ path }) => dirname(path))]);
-  for (const place of directories) await ensureWritable(place, id, names ? undefined : privateMode);
 }
 
 function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Services): RunLog {

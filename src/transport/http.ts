@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { ImggenError } from '../errors.ts';
 import { isLoopbackHost, publicLookup, refusePrivateLiteral } from './address.ts';
@@ -39,6 +40,8 @@ const stallMs = 30_000;
 const redirectLimit = 5;
 /** Of an answer, in bytes. */
 const maxHeaderSize = 64 * 1024;
+/** undici's parser is WebAssembly, which V8 would optimise for longer than a run takes; Node 24 needs the last two. */
+const quickWasm: readonly string[] = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
 /** Statuses by which a server says that it did not take the request. */
 const notProcessed: readonly number[] = [429, 503];
 /** Statuses that leave it open. */
@@ -228,7 +231,7 @@ export class Http {
       responded = true;
       const received = flat(response.headers);
       trace({ kind: 'response', method, url, status: response.statusCode, headers: received });
-      const bytes = await decoded(response.body, received['content-encoding']);
+      const bytes = await decoded(toTheLast(response.body), received['content-encoding']);
       return { status: response.statusCode, headers: received, body: guarded(bytes, fault, () => {}) };
     } catch (error) {
       throw fault(error);
@@ -243,8 +246,7 @@ export class Http {
   }
 
   async #connect(): Promise<Client> {
-    // undici's parser is WebAssembly, which V8 would optimise for longer than a run takes.
-    setFlagsFromString('--liftoff-only');
+    for (const flag of quickWasm) setFlagsFromString(flag);
     const { request, Agent, EnvHttpProxyAgent } = await import('./undici.ts');
     const proxies = this.#proxies;
     const agent = (lookup?: LookupFunction): Dispatcher => {
@@ -310,6 +312,16 @@ async function* guarded(
     throw translate(error);
   } finally {
     end();
+  }
+}
+
+/** A stream that breaks forgets what of it waits to be read; here that comes first. */
+async function* toTheLast(body: Readable): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* body;
+  } catch (error) {
+    for (let rest = body.read() as Uint8Array | null; rest !== null; rest = body.read() as Uint8Array | null) yield rest;
+    throw error;
   }
 }
 

@@ -1,35 +1,59 @@
-// Measures how fast imggen is and what memory it takes, beside what it is made of and what else one could use:
+// Measures how fast imggen is and what memory it takes, beside Node alone and beside what else one could use:
 // `npm run bench`. It judges no time; it fails when a program fails or writes a wrong byte.
 //
-//   --short          few runs of small images, to see that it works
+//   --short          one run of each, with small images, to see that it works
 //   --rows <list>    only these rows or groups: one,ten-*
 //   --runs <n>       how often each program is run
 //   --node <path>    the Node that is measured
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { reached } from './bench/goals.js';
-import { measure, measuresMemory } from './bench/measure.js';
+import { measuresMemory } from './bench/measure.js';
 import { findRivals } from './bench/rivals.js';
-import { groupsOf, megabytes, version } from './bench/rows.js';
-import { median, milliseconds, table } from './bench/table.js';
+import { groupsOf, version } from './bench/rows.js';
+import { megabytes, milliseconds, table } from './bench/table.js';
+import { takeTurns } from './bench/turns.js';
+
+const results = table([
+  ['row', -11],
+  ['program', -24],
+  ['median', 9],
+  ['min', 9],
+  ['× floor', 7],
+  ['imggen ÷ it', 11],
+  ['memory', 7],
+]);
+const goals = table([
+  ['row', -11],
+  ['of imggen', -29],
+  ['measured', 8],
+  ['at most', 7],
+  ['', -15],
+]);
 
 const { values: options } = parseArgs({
-  options: { short: { type: 'boolean' }, rows: { type: 'string', default: '*' }, runs: { type: 'string' }, node: { type: 'string', default: process.execPath } },
+  options: {
+    short: { type: 'boolean' },
+    rows: { type: 'string', default: '*' },
+    runs: { type: 'string' },
+    node: { type: 'string', default: process.execPath },
+  },
 });
-const isWanted = matcher(options.rows);
-const results = table([['row', -11], ['program', -24], ['median', 9], ['min', 9], ['× floor', 7], ['imggen ÷ it', 11], ['memory', 7]]);
-const goals = table([['goal', -11], ['of', -31], ['measured', 8], ['at most', 7], ['', -15]]);
-
 const scratch = mkdtempSync(path.join(tmpdir(), 'imggen-bench-'));
 const server = fork(new URL('bench/server.js', import.meta.url));
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => interruption.abort());
 try {
   await main();
+} catch (error) {
+  if (!interruption.signal.aborted) throw error;
+  process.exitCode = 130;
 } finally {
-  server.disconnect();
+  server.kill();
   rmSync(scratch, { recursive: true, force: true });
 }
 
@@ -37,78 +61,67 @@ async function main() {
   mkdirSync(path.join(scratch, 'home'));
   const [port] = await once(server, 'message');
   const rivals = findRivals(scratch);
-  const nodeVersion = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
-  console.log(`imggen ${version}, Node ${nodeVersion} on ${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`);
-  console.log(`rivals: ${describe(rivals)}`);
+  const node = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
+  console.log(`imggen ${version}, Node ${node} on ${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`);
+  console.log(`rivals: ${described(rivals)}`);
 
+  const isWanted = matcher(options.rows);
   const all = new Map();
   for (const group of groupsOf({ ...options, scratch, rivals, origin: `http://127.0.0.1:${port}` })) {
     const rows = group.rows.filter(({ name }) => isWanted(name) || isWanted(group.name));
-    if (rows.length > 0) for (const [name, figures] of runGroup({ ...group, rows })) all.set(name, figures);
+    if (rows.length > 0) for (const [name, figures] of await runGroup({ ...group, rows })) all.set(name, figures);
   }
+  if (all.size === 0) throw new Error(`no row is called ${options.rows}`);
   explain();
-  if (!options.short) showGoals(reached(all, Number.parseInt(nodeVersion.slice(1), 10)));
+  if (!options.short) showGoals(reached(all, Number.parseInt(node.slice(1), 10)));
 }
 
-function describe({ openai, ...tools }) {
+function described({ openai, ...tools }) {
   const found = Object.entries(tools).map(([name, said]) => said ?? `no ${name}`);
   return [...found, openai ? `openai ${openai.version}` : 'no openai (npm install --no-save openai@6)'].join(', ');
 }
 
-/** Runs the programs of a group in turn, shows them, and returns the medians by row. */
-function runGroup({ title, runs: usual, floor, rows }) {
+/** Measures and shows a group. Returns, by row, the figures of imggen, its floor and its rivals. */
+async function runGroup({ title, runs: usual, floor, rows }) {
   const runs = Number(options.runs ?? usual);
-  const programs = [floor, ...rows.flatMap((row) => row.programs)];
-  const outcomes = new Map(programs.map((program) => [program, { ms: [], memory: [], skip: program.skip }]));
-  // The first round looks at every byte, and fills the caches: it counts only where it is the only one.
-  const first = runs > 1 ? 0 : 1;
-  for (let round = first; round <= runs; round += 1) {
-    for (const program of programs) {
-      const outcome = outcomes.get(program);
-      if (outcome.skip) continue;
-      try {
-        const { ms, memory } = measure(program, { scratch, thorough: round === first });
-        if (round > 0) outcome.ms.push(ms);
-        if (round > 0) outcome.memory.push(memory);
-      } catch (error) {
-        outcome.skip = `failed: ${error.message.replaceAll('\n', ' / ')}`;
-        process.exitCode = 1;
-      }
-    }
-  }
-  const figures = (program) => {
-    const { ms, memory, skip } = outcomes.get(program);
-    return skip ? undefined : { ms: median(ms), min: Math.min(...ms), memory: measuresMemory ? median(memory) : Number.NaN };
-  };
+  const records = await takeTurns([floor, ...rows.flatMap((row) => row.programs)], runs, scratch, interruption.signal);
+  const figuresOf = (program) => records.get(program).figures;
+
   console.log(`\n${title}; ${runs === 1 ? '1 run' : `${runs} runs`} of each\n`);
-  for (const line of results.head()) console.log(line);
+  for (const line of results.head) console.log(line);
+  const failures = [];
   const show = (row, program, ours) => {
-    const own = figures(program);
-    const rest = own ? cells(own, figures(floor), ours) : [outcomes.get(program).skip];
-    console.log(results.line([row, program.program, ...rest]));
+    const cells = cellsOf(figuresOf(program), figuresOf(floor), ours) ?? [program.skip ?? 'failed'];
+    console.log(results.line([row, program.program, ...cells]));
+    const all = records.get(program).failures;
+    if (all.length > 0) failures.push(`failed ${all.length === 1 ? 'once' : `${all.length} times`}: ${row}, ${program.program}: ${all[0]}`);
   };
   show('', floor);
-  return rows.map(({ name, programs: [imggen, ...others] }) => {
-    show(name, imggen);
-    for (const rival of others) show(name, rival, figures(imggen));
-    return [name, { ours: figures(imggen), floor: figures(floor), rivals: new Map(others.map((rival) => [rival.program, figures(rival)])) }];
-  });
+  for (const { name, programs } of rows) programs.forEach((program, index) => show(name, program, index > 0 ? figuresOf(programs[0]) : undefined));
+  if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
+  if (failures.length > 0) process.exitCode = 1;
+  return rows.map(({ name, programs: [imggen, ...rivals] }) => [
+    name,
+    { ours: figuresOf(imggen), floor: figuresOf(floor), rivals: new Map(rivals.map((rival) => [rival.program, figuresOf(rival)])) },
+  ]);
 }
 
-function cells({ ms, min, memory }, floor, ours) {
+function cellsOf(figures, floor, ours) {
+  if (!figures) return undefined;
+  const { ms, min, memory } = figures;
   return [
     milliseconds(ms),
     milliseconds(min),
     floor ? (ms / floor.ms).toFixed(2) : '',
     ours ? (ours.ms / ms).toFixed(2) : '',
-    Number.isNaN(memory) ? '–' : megabytes(memory),
+    memory === undefined ? '–' : megabytes(memory),
   ];
 }
 
 function explain() {
   const notes = [
     'Times are of whole processes that took turns: compare those of one block. The floor is Node alone.',
-    'imggen has its compile cache, where Node has one. The server is another process and answers at once.',
+    'imggen has its compile cache, where Node has one. The server is a process apart; it answers at once.',
     measuresMemory
       ? 'Memory is the peak of the process, as GNU time says; of a pipeline that of its largest process.'
       : 'Memory was not measured: there is no GNU time at /usr/bin/time.',
@@ -119,12 +132,12 @@ function explain() {
 function showGoals(lines) {
   if (lines.length === 0) return;
   console.log();
-  for (const line of [...goals.head(), ...lines.map((cells) => goals.line(cells))]) console.log(line);
+  for (const line of [...goals.head, ...lines.map((cells) => goals.line(cells))]) console.log(line);
 }
 
 /** Whether a name is in a list like `one,ten-*`. */
 function matcher(list) {
-  const patterns = list.split(',').map((glob) => glob.trim().replace(/[^\w*-]/g, '').replaceAll('*', '.*'));
+  const patterns = list.split(',').map((glob) => glob.replace(/[^\w*-]/g, '').replaceAll('*', '.*'));
   const pattern = new RegExp(`^(${patterns.join('|')})$`);
   return (name) => pattern.test(name);
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { megabytes } from './table.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** The same variable points the test suite at another build. */
@@ -125,8 +126,4 @@ function onSlowDisk({ name, programs }, disk) {
     name,
     programs: programs.map((each) => ({ ...each, env: { ...each.env, ...slow }, atLeastMs: (each.files.flat().length * each.bytes * 1000) / disk })),
   };
-}
-
-export function megabytes(bytes) {
-  return `${Number((bytes / 1e6).toPrecision(bytes < 10e6 ? 2 : 3))} MB`;
 }

@@ -3,13 +3,8 @@
 /** @param columns of `[heading, width]`, a negative width for text on the left */
 export function table(columns) {
   const line = (cells) => `| ${cells.map((cell, index) => padded(cell, columns[index][1])).join(' | ')} |`;
-  return {
-    head: () => [
-      line(columns.map(([heading]) => heading)),
-      `| ${columns.map(([, width]) => (width < 0 ? '-'.repeat(-width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`,
-    ],
-    line,
-  };
+  const rule = columns.map(([, width]) => (width < 0 ? '-'.repeat(-width) : `${'-'.repeat(width - 1)}:`));
+  return { head: [line(columns.map(([heading]) => heading)), `| ${rule.join(' | ')} |`], line };
 }
 
 function padded(cell, width) {
@@ -20,8 +15,6 @@ export function milliseconds(ms) {
   return ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+export function megabytes(bytes) {
+  return `${Number((bytes / 1e6).toPrecision(bytes < 10e6 ? 2 : 3))} MB`;
 }
