@@ -118,10 +118,11 @@ async function report(error: unknown, argv: readonly string[], host: Host): Prom
   const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
   if (argv.includes('--json')) {
     const { code, exit, message, reason: cause = null, hint = null, requestId = null } = known;
-    await terminal
-      .json({ error: { code, exit, message, cause, hint, request_id: requestId } })
+    try {
+      await terminal.json({ error: { code, exit, message, cause, hint, request_id: requestId } });
+    } catch {
       // Where stdout fails, stderr and the exit code still tell.
-      .catch(() => {});
+    }
   }
   terminal.error(failure);
   return known.exit;

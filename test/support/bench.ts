@@ -16,7 +16,7 @@ export interface Ended {
   stdout: string;
   stderr: string;
   /** stdout as JSON. Throws when it is none. */
-  json<T>(): T;
+  json(): unknown;
 }
 
 export interface RunOptions {
@@ -42,13 +42,6 @@ export interface HistoryRun {
   missing: { index: number; lost: string | null }[];
   request_id: string | null;
   error: { code: string; message: string } | null;
-}
-
-/** What `imggen resume --json` says of a run. */
-export interface ResumedRun {
-  run: string;
-  images: { path: string; sha256: string }[];
-  failed: { index: number; reason: string }[];
 }
 
 /**
@@ -103,12 +96,7 @@ export class Bench {
   /** All runs of the journal, the newest first. */
   async history(): Promise<HistoryRun[]> {
     const { json } = await this.run(['history', '--json', '-n', '1000000']);
-    return json<{ runs: HistoryRun[] }>().runs;
-  }
-
-  /** The run that asked a base URL of its own. */
-  async runOf(baseUrl: string): Promise<HistoryRun | undefined> {
-    return (await this.history()).find(({ api }) => api === baseUrl);
+    return (json() as { runs: HistoryRun[] }).runs;
   }
 
   remove(): void {
@@ -135,7 +123,7 @@ export function ended(child: ChildProcess): Promise<Ended> {
     child.on('close', (exit, signal) => {
       clearTimeout(late);
       const stdout = Buffer.concat(out).toString();
-      resolve({ exit, signal, stdout, stderr: Buffer.concat(err).toString(), json: <T>() => JSON.parse(stdout) as T });
+      resolve({ exit, signal, stdout, stderr: Buffer.concat(err).toString(), json: () => JSON.parse(stdout) as unknown });
     });
   });
 }

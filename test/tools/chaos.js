@@ -63,7 +63,8 @@ const resumes = await resumeAll();
 await checkAll();
 report();
 rmSync(root, { recursive: true, force: true });
-process.exit(violations.length > 0 ? 1 : 0);
+for (const close of closers) close();
+process.exitCode = violations.length > 0 ? 1 : 0;
 
 /** A sandbox, and in front of it a counter of POSTs. */
 async function gateway(answer, flags) {
