@@ -517,7 +517,7 @@ describe('a target directory that vanishes', () => {
       response.end(`${base64.slice(2_000_000)}"}]}`);
     });
     expect(await bench.run(['a cat', '-o', 'target'], to(api))).toMatchObject({ exit: 0, stdout: 'target/a-cat-1.png\n' });
-    expect(readFileSync(join(target, 'a-cat-1.png'))).toEqual(large);
+    expect(sha256(readFileSync(join(target, 'a-cat-1.png')))).toBe(sha256(large));
     expect(readdirSync(join(bench.state, 'parts'))).toEqual([]);
   });
 
