@@ -204,6 +204,16 @@ describe('compression that nobody asked for', () => {
   });
 });
 
+test('a proxy that says nothing: --timeout ends it, and nothing was sent', async () => {
+  const place = new Place();
+  const env = { HTTP_PROXY: `http://127.0.0.1:${await tcp()}`, IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1', IMGGEN_API_KEY: testKey, IMGGEN_ALLOW_INSECURE: 'true' };
+  const { exit, stderr } = await imggen(['a cat', '--timeout', '1'], { place, env });
+  expect(exit).toBe(6);
+  expect(stderr).toContain('192.0.2.1 did not answer within 1 s');
+  expect(stderr).toContain('nothing was sent');
+  expect(await stateOf(place)).toBe('failed');
+});
+
 test.each([301, 302, 303, 307, 308])('a redirect of the POST (%d) is not followed: the key stays here', async (status) => {
   const elsewhere = await gateway();
   const api = await gateway({ generation: { status, headers: { location: `${elsewhere.origin}/api/v1/image/generation` } } });

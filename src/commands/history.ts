@@ -59,7 +59,7 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
     await terminal.json({ runs: shown.map(({ run, state: current }) => document(run, current)), ...(since ? { totals } : {}) });
     return;
   }
-  for (const { run, state: current } of shown) await showLine(run, current, terminal);
+  if (shown.length > 0) await terminal.data(shown.flatMap(({ run, state: current }) => linesOf(run, current)).join('\n'));
   if (since) await terminal.data(`total: ${totals.runs} runs, ${totals.images} images, ${totals.tokens} tokens`);
   else if (shown.length === 0) terminal.info('no runs');
 }
@@ -76,17 +76,19 @@ function stateOf(run: Run, state: string, { machine }: Host): State {
 }
 
 /** `2026-11-22 12:16  20261122T121600-4f9a2c01  saved  2 of 2  a cat`, a line a file, and what it used. */
-async function showLine(run: Run, state: State, terminal: Terminal): Promise<void> {
+function linesOf(run: Run, state: State): string[] {
   const { asked, answered } = run;
   const saved = savedImages(run);
   const prompt = oneLine(asked.prompt);
   const short = prompt.length > 60 ? `${prompt.slice(0, 60)}…` : prompt;
   const at = asked.at.slice(0, 16).replace('T', ' ');
-  await terminal.data(`${at}  ${asked.run}  ${state.padEnd(10)}  ${saved.length} of ${asked.n}  ${short}`);
-  for (const { path } of saved) await terminal.data(`  ${path}`);
   const tokens = answered?.usage?.total_tokens;
   const used = [tokens && `${tokens} tokens`, answered?.requestId && `request ${answered.requestId}`, asked.sandbox && 'sandbox'];
-  if (used.some(Boolean)) await terminal.data(`  ${oneLine(used.filter(Boolean).join(', '))}`);
+  return [
+    `${at}  ${asked.run}  ${state.padEnd(10)}  ${saved.length} of ${asked.n}  ${short}`,
+    ...saved.map(({ path }) => `  ${oneLine(path)}`),
+    ...(used.some(Boolean) ? [`  ${oneLine(used.filter(Boolean).join(', '))}`] : []),
+  ];
 }
 
 async function showRun(run: Run, json: boolean, directory: string, host: Host, terminal: Terminal): Promise<void> {
