@@ -5,7 +5,7 @@ import { gateway, silence, wire } from './support/gateway.ts';
 import { image, largePng } from './support/images.ts';
 import { imggen, start } from './support/imggen.ts';
 import { Place, sha256 } from './support/place.ts';
-import { after, event, puppet, tcp } from './support/puppet.ts';
+import { after, event, puppet, tcp, until } from './support/puppet.ts';
 
 const png = image('cat.png');
 
@@ -36,7 +36,7 @@ describe.each([
     const place = new Place();
     const api = await gateway();
     const run = start(['a cat'], { place, gateway: api, env: { IMGGEN_API_KEY: undefined, IMGGEN_API_KEY_COMMAND: 'echo asked >&2; touch asked; sleep 20' } });
-    while (!place.files().includes('asked')) await after(20);
+    await until(() => place.files().includes('asked'));
     run.kill(signal);
     const { exit, stderr } = await run.end;
     expect(exit).toBe(code);
@@ -62,16 +62,9 @@ describe.each([
 
   test('before a repeat of what was refused: surely not generated', async () => {
     const place = new Place();
-    const asked = event();
-    const api = await gateway({
-      generation: () => {
-        asked.happen();
-        return { status: 429, headers: { 'retry-after': '15' } };
-      },
-    });
-    const run = start(['a cat'], { place, gateway: api });
-    await asked.happened;
-    await after(100);
+    const api = await gateway({ generation: { status: 429, headers: { 'retry-after': '15' } } });
+    const run = start(['a cat', '--verbose'], { place, gateway: api });
+    await run.saw(/HTTP 429: again in/);
     run.kill(signal);
     const { exit, stderr } = await run.end;
     expect(exit).toBe(code);
@@ -103,13 +96,11 @@ describe.each([
   test('while the answer arrives: what is whole of it is saved', async () => {
     const place = new Place();
     const base64 = png.toString('base64');
-    const sent = event();
     const api = await puppet((_request, response) => {
-      response.write(`{"created": 1, "data": [{"b64_json": "${base64}"}, {"b64_json": "${base64.slice(0, 40)}`, () => sent.happen());
+      response.write(`{"created": 1, "data": [{"b64_json": "${base64}"}, {"b64_json": "${base64.slice(0, 40)}`);
     });
     const run = start(['a cat', '-n', '2'], { place, gateway: api });
-    await sent.happened;
-    await after(300);
+    await until(() => place.files().some((name) => name.endsWith('-b1.part')));
     run.kill(signal);
     const { exit, files, stdout, stderr } = await run.end;
     expect({ exit, files, stdout }).toEqual({ exit: code, files: ['a-cat-1.png'], stdout: 'a-cat-1.png\n' });
@@ -128,7 +119,7 @@ describe.each([
     });
     const env = { IMGGEN_TASK_URL: `${api.origin}/task?{task_id}`.replace('?{task_id}', '#{task_id}') };
     const run = start(['a cat'], { place, gateway: api, env });
-    while (api.gets().length === 0) await after(20);
+    await until(() => api.gets().length > 0);
     run.kill(signal);
     const { exit, files, stderr } = await run.end;
     expect({ exit, files }).toEqual({ exit: code, files: [] });
@@ -154,7 +145,7 @@ describe.each([
     });
     const run = start(['a cat', '-n', '3'], { place, gateway: slow });
     await half.happened;
-    await after(300);
+    await until(() => ['a-cat-1.png', 'a-cat-3.webp'].every((name) => place.files().includes(name)));
     run.kill(signal);
     const { exit, files, stderr } = await run.end;
     expect({ exit, files }).toEqual({ exit: code, files: ['a-cat-1.png', 'a-cat-3.webp'] });
@@ -163,7 +154,7 @@ describe.each([
 
     // The same again, of resume.
     const resume = start(['resume'], { place, gateway: slow });
-    while (slow.gets().length < 2) await after(20);
+    await until(() => slow.gets().length === 2);
     resume.kill(signal);
     const again = await resume.end;
     expect(again).toMatchObject({ exit: code, files });

@@ -9,7 +9,7 @@ import { Bench, ended, type HistoryRun, wholeImages } from './support/bench.ts';
 import { cats, documented, type Gateway, gateway, silence, wire } from './support/gateway.ts';
 import { image, largePng } from './support/images.ts';
 import { sha256 } from './support/place.ts';
-import { after, event, puppet } from './support/puppet.ts';
+import { after, event, puppet, until } from './support/puppet.ts';
 
 const png = image('cat.png');
 /** Not root, for whom no permission is refused. */
@@ -341,8 +341,7 @@ describe('imggen resume', () => {
     });
     const child = bench.spawn(['a cat', '-n', '3'], to(api));
     await sent.happened;
-    while (readdirSync(bench.cwd).length < 3) await after(20);
-    await after(100);
+    await until(() => readdirSync(bench.cwd).length === 3);
     await killed(child);
     expect(await wholeImages(bench.cwd)).toEqual([0, 1, 2].map((k) => expect.stringMatching(`-b${k}.part \\(not whole\\)$`)));
     expect(await here({ api })).toMatchObject({ exit: 0, stdout: `${bench.cwd}/a-cat-1.png\n${bench.cwd}/a-cat-2.webp\n` });
@@ -511,8 +510,7 @@ describe('a target directory that vanishes', () => {
     const base64 = large.toString('base64');
     const api = await puppet(async (_request, response) => {
       response.write(`{"created": 1, "data": [{"b64_json": "${base64.slice(0, 2_000_000)}`);
-      while (!existsSync(target) || readdirSync(target).length === 0) await after(20);
-      await after(100);
+      await until(() => existsSync(target) && readdirSync(target).length > 0);
       rmSync(target, { recursive: true });
       response.end(`${base64.slice(2_000_000)}"}]}`);
     });

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Answer, documented, gateway } from './support/gateway.ts';
@@ -151,6 +151,27 @@ describe('a proxy', () => {
     expect({ exit, posts: api.posts() }).toEqual({ exit: 2, posts: [] });
     expect(stderr).toContain('error: HTTPS_PROXY is not an http(s) URL');
   });
+});
+
+describe('a config file that no imggen wrote', () => {
+  test.each([
+    ['nested without end', '['.repeat(10_000), ':1 is not valid JSON'],
+    ['with a number that is none', '{"profiles":{"work":{"timeout":1e400}}}', '"profiles.work.timeout" in'],
+  ])('%s is reported and stays as it is', async (_name, content, message) => {
+    const place = new Place();
+    place.writeConfig(content);
+    const { exit, stderr } = await imggen(['config', 'set', 'model', 'm'], { place });
+    expect(exit).toBe(2);
+    expect(stderr).toContain(message);
+    expect(readFileSync(place.configFile, 'utf8')).toBe(content);
+  });
+});
+
+test('a download that ends within the first bytes is fetched again', async () => {
+  const png = image('cat.png');
+  const api = await gateway({ generation: [documented('{{origin}}/short')], paths: { '/short': [{ body: png.subarray(0, 5) }, { body: png }] } });
+  const { exit, files } = await imggen(['a cat'], { gateway: api });
+  expect({ exit, files }).toEqual({ exit: 0, files: ['a-cat-1.png'] });
 });
 
 test('a command that this version does not have costs nothing', async () => {

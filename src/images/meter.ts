@@ -48,6 +48,9 @@ export class ImageMeter {
 
   /** Throws ImggenError `bad_answer` unless the bytes were one whole image; TruncatedImage when its end is missing. */
   finish(): ImageFacts {
+    if (!this.#format && this.#bytes > 0 && this.#bytes < headLength) {
+      throw new TruncatedImage('bad_answer', `it ends after ${this.#bytes} bytes`);
+    }
     if (!this.#format) throw notAnImage(this.#head);
     if (!this.#walk?.done) {
       throw new TruncatedImage('bad_answer', `the ${this.#format} image ends too early, after ${this.#bytes} bytes`);

@@ -39,7 +39,11 @@ export async function readConfig(directory: string): Promise<ConfigFile> {
 async function lineOfMistake(text: string): Promise<number> {
   const { parse } = await import('jsonc-parser');
   const errors: { offset: number }[] = [];
-  parse(text, errors as never, { disallowComments: true, allowTrailingComma: false });
+  try {
+    parse(text, errors as never, { disallowComments: true, allowTrailingComma: false });
+  } catch {
+    // Nested beyond what the parser's recursion holds: the line is then that of the end.
+  }
   return text.slice(0, errors[0]?.offset ?? text.length).split('\n').length;
 }
 
@@ -60,7 +64,9 @@ function split(parsed: unknown, path: string): ConfigFile {
 
 function scalars(values: Record<string, unknown>, path: string, prefix: string): StoredValues {
   for (const [key, value] of Object.entries(values)) {
-    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+    // JSON has numbers that JavaScript holds as infinite, and would write back as null.
+    const isScalar = ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
+    if (!isScalar) {
       throw new ImggenError('config', `"${prefix}${key}" in ${path} is not a text, a number, true or false`);
     }
   }

@@ -47,7 +47,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   '--user': ['me', '--json', '-n'],
   '--prompt-file': ['file', 'bytes', 'missing', '.', '', 'there.png'],
   '--profile': ['work', '', '__proto__'],
-  '--param': ['seed=1', 'a={"b":[1]}', 'n=3', 'prompt=x', 'x', '=', 'a=', '__proto__=1', 'constructor={}', 'a b=1', 'toJSON=1'],
+  '--param': ['seed=1', 'a={"b":[1]}', 'n=3', 'prompt=x', 'x', '=', 'a=', '__proto__=1', 'constructor={}', 'size=1x1', 'a b=1', 'toJSON=1'],
   '--limit': ['1', '0', 'x'],
   '--since': ['7d', '2026-01-01', 'yesterday', '1e99d'],
   '--port': ['0', '65536', 'x'],

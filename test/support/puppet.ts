@@ -69,6 +69,11 @@ export function event(): { happen: () => void; happened: Promise<void> } {
   return { happen, happened };
 }
 
+/** Resolves when something is so; the test's own time limit ends a vain wait. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await after(10);
+}
+
 /** Resolves after so many milliseconds. */
 export function after(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
