@@ -113,7 +113,7 @@ Examples:
 async function report(error: unknown, argv: readonly string[], host: Host): Promise<ExitCode> {
   const failure = error instanceof CommanderError ? ofCommander(error) : error;
   if (failure === undefined) return 0;
-  const { Terminal } = await loadCommands();
+  const { Terminal } = await import('./terminal/terminal.ts');
   const terminal = new Terminal(host, { quiet: false, verbose: argv.includes('--verbose') });
   const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
   if (argv.includes('--json')) {

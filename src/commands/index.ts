@@ -1,5 +1,4 @@
-/** All commands as one module: what a start does not need is then one file to load, not many. */
-export { Terminal } from '../terminal/terminal.ts';
+/** The commands as one module: what a start does not need is then one file to load, not many. */
 export * as config from './config.ts';
 export { runGenerate } from './generate.ts';
 export * as history from './history.ts';
