@@ -62,7 +62,8 @@ const before = stages();
 const resumes = await resumeAll();
 await checkAll();
 report();
-rmSync(root, { recursive: true, force: true });
+if (violations.length === 0) rmSync(root, { recursive: true, force: true });
+else console.log(`its files are kept in ${root}`);
 for (const close of closers) close();
 process.exitCode = violations.length > 0 ? 1 : 0;
 
