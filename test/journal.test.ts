@@ -1,6 +1,6 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -349,6 +349,26 @@ describe('imggen resume', () => {
     expect(await bench.history()).toMatchObject([{ state: 'incomplete', images: [{}, {}] }]);
     expect(await here({ api })).toMatchObject({ stderr: 'nothing to resume\n' });
     expect(api.requests).toHaveLength(1);
+  });
+
+  test('knows the names that were given, and not noted, when the process was killed', async () => {
+    const status = { now: 500 };
+    const api = await gateway({
+      generation: documented('{{origin}}/x', '{{origin}}/x'),
+      paths: { '/x': () => ({ status: status.now }) },
+    });
+    await bench.run(['a cat', '-n', '2', '--retries', '0'], to(api));
+    const [{ run }] = (await bench.history()) as [HistoryRun];
+    const at = (name: string) => join(bench.cwd, name);
+    // Their own names were taken, and each had got another.
+    for (const name of ['a-cat-1.png', 'a-cat-2.png']) writeFileSync(at(name), 'mine');
+    for (const [k, name] of [[1, 'a-cat-4.png'], [2, 'a-cat-3.png']] as const) {
+      writeFileSync(at(`.imggen-${run}-${k}.part`), largePng(k));
+      linkSync(at(`.imggen-${run}-${k}.part`), at(name));
+    }
+    expect(await here({ api })).toMatchObject({ exit: 0, stdout: `${at('a-cat-4.png')}\n${at('a-cat-3.png')}\n` });
+    expect(readdirSync(bench.cwd).sort()).toEqual([1, 2, 3, 4].map((i) => `a-cat-${i}.png`));
+    expect(await bench.history()).toMatchObject([{ state: 'saved' }]);
   });
 
   test('saves an image that was meant for stdout', async () => {

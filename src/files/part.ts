@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, rename, rm, lstat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 
 /** Chunks are gathered to this many bytes before they are written: fewer system calls, little memory. */
@@ -263,6 +263,19 @@ async function tryClaim(part: string, path: string): Promise<boolean> {
     if (!noLinks.includes(code)) throw error;
     return await claimWithoutLinks(part, path);
   }
+}
+
+/** The name in one of these directories that a part file has got already: whoever gave it was killed right after. */
+export async function nameOf(part: string, directories: Iterable<string>): Promise<string | undefined> {
+  const links = (await lstat(part).catch(() => undefined))?.nlink ?? 0;
+  if (links < 2) return undefined;
+  for (const directory of new Set(directories)) {
+    for (const name of await readdir(directory).catch(() => [])) {
+      const path = join(directory, name);
+      if (resolve(path) !== resolve(part) && (await isSameFile(part, path).catch(() => false))) return path;
+    }
+  }
+  return undefined;
 }
 
 /** The name is there because an earlier try, which was cut off, gave it. */

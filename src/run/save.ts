@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { claim, PartFile, removePart, replace } from '../files/part.ts';
+import { claim, nameOf, PartFile, removePart, replace } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import type { StoredPart } from './sink.ts';
 
@@ -12,7 +12,8 @@ export async function saveImage({ part, facts }: StoredPart, names: TargetNames,
   const target = targets[index - 1];
   const isPlanned = target !== undefined && names.candidates(target, facts.format).next().value === target.path;
   if (collision === 'overwrite' && isPlanned) return await replace(part, target.path);
-  return (await claim(part, names.candidates(target, facts.format))) as string;
+  const given = await nameOf(part, targets.map(({ path }) => dirname(path)));
+  return given ?? ((await claim(part, names.candidates(target, facts.format))) as string);
 }
 
 /**
