@@ -190,3 +190,10 @@ async function answeredWord(word: string, args: string[] = []) {
   const api = await gateway();
   return { ...(await imggen([word, ...args], { gateway: api })), api };
 }
+
+test('Ctrl-C that reaches apiKeyCommand first is an interruption all the same', async () => {
+  const place = new Place();
+  place.writeConfig({ apiKeyCommand: 'kill -INT $$' });
+  const { exit, stderr } = await imggen(['a cat'], { place });
+  expect({ exit, stderr }).toEqual({ exit: 130, stderr: 'error: interrupted\n' });
+});
