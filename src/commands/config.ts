@@ -8,7 +8,7 @@ import { configPath, readConfig, storeValue } from '../options/store.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { checkProfileName, loadSettings } from './context.ts';
-import { closest } from './similar.ts';
+import { closest } from '../similar.ts';
 
 interface ConfigFlags {
   profile?: string;

@@ -2,7 +2,7 @@ import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
 import { type Flags, resolveSettings, type Resolved } from '../options/resolve.ts';
 import { isLoopbackHost } from '../transport/address.ts';
-import { closest } from './similar.ts';
+import { closest } from '../similar.ts';
 import { keys } from '../options/settings.ts';
 import { configPath, readConfig } from '../options/store.ts';
 import type { ConfigFile, Directories } from '../options/types.ts';

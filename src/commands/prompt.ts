@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf, usageError } from '../errors.ts';
 import { readInput } from '../terminal/ask.ts';
 import type { Host } from '../terminal/types.ts';
-import { closest } from './similar.ts';
+import { closest } from '../similar.ts';
 
 /** Far more than any model takes; what is longer is a mistaken file. */
 const readLimit = 4 << 20;

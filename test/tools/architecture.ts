@@ -6,10 +6,10 @@ import path from 'node:path';
 const stages = new Set(['options', 'manifest', 'request', 'wire', 'transport', 'images', 'files', 'journal', 'sandbox', 'terminal']);
 /** Who put the stages together; each may import those after it. */
 const composers = ['cli.ts', 'commands', 'run'];
-/** What everybody may import: errors and tables of data. */
-const leaves = new Set(['errors.ts', 'request/fields.ts', 'request/models.ts']);
+/** What everybody may import: errors, a word's neighbour, and tables of data. */
+const leaves = new Set(['errors.ts', 'similar.ts', 'request/fields.ts', 'request/models.ts']);
 /** Packages that are slow to load, and so never on the way to `--help`. */
-const heavy = new Set(['undici', 'conf', 'ora', 'sharp', 'jsonc-parser', 'ajv']);
+const heavy = new Set(['undici', 'conf', 'ora', 'sharp', 'jsonc-parser', 'yaml', 'ajv']);
 const lineLimit = 400;
 
 interface Import {
