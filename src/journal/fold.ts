@@ -1,3 +1,4 @@
+import { ownerAfter } from './owner.ts';
 import type { Asked, Entry, Outcome, Run, RunImage } from './types.ts';
 
 /** The entries of a run's file. A line that was cut off by a crash is passed over; so is what a later version adds. */
@@ -41,11 +42,8 @@ export function apply(run: Run, entry: Entry): void {
       run.images = entry.sources.map((source, k) => ({ ...newImage(k + 1), ...run.images[k], source }));
       break;
     case 'claimed':
-      // Of several that claim at once the first in the file wins: the others name an owner that is no more.
-      if ((run.owner?.token ?? null) === entry.from) run.owner = entry.owner;
-      break;
     case 'released':
-      if (run.owner?.token === entry.token) run.owner = null;
+      run.owner = ownerAfter(run.owner, entry);
       break;
     case 'stored':
       imageOf(run, entry.index).stored = { part: entry.part, facts: entry.facts };

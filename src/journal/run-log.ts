@@ -1,17 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 import { apply, newRun } from './fold.ts';
+import { syncDirectory, writeLine } from './lines.ts';
+import { newOwner, startHeartbeat, takeOver } from './owner.ts';
 import { readRun, runPath, runsDirectory } from './read.ts';
-import type { Asked, Entry, Machine, Owner, Run } from './types.ts';
+import type { Asked, Entry, Machine, Run } from './types.ts';
 
 /** Entries that must be on the disk before the next step: what was asked before the POST, what came before a download. */
 const durable: readonly Entry['type'][] = ['asked', 'answered'];
-/** A living owner shows itself by the file's time, this often, in milliseconds. */
-const heartbeatMs = 10_000;
-/** An owner that was silent for this long, in milliseconds, is gone, even if its process id is in use. */
-const silentMs = 60_000;
 
 /**
  * One run's file, to which this process adds what happens. Each entry is one line, written by one call, so that a
@@ -56,13 +53,9 @@ export class RunLog {
    */
   static claim(state: string, id: string, machine: Machine, onFailure: (error: unknown) => void): RunLog | undefined {
     const path = runPath(state, id);
-    const before = readRun(state, id);
-    if (!before || isAlive(before.owner, path, machine)) return undefined;
-    const owner = newOwner(machine);
     try {
-      append(path, { type: 'claimed', owner, from: before.owner?.token ?? null });
-      const run = readRun(state, id);
-      if (run?.owner?.token !== owner.token) return undefined;
+      const run = takeOver(path, machine, () => readRun(state, id));
+      if (!run) return undefined;
       const log = new RunLog(run, onFailure);
       log.#open(path, 'a');
       return log;
@@ -88,18 +81,20 @@ export class RunLog {
 
   #open(path: string, flags: 'ax' | 'a'): void {
     this.#file = openSync(path, flags, 0o600);
-    this.#heartbeat = setInterval(() => {
-      this.#guard(() => utimesSync(path, new Date(), new Date()));
-    }, heartbeatMs).unref();
+    this.#heartbeat = startHeartbeat(path, (error) => this.#fail(error));
   }
 
   #guard(work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#close();
-      this.#onFailure(error);
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#close();
+    this.#onFailure(error);
   }
 
   #close(): void {
@@ -111,10 +106,6 @@ export class RunLog {
   }
 }
 
-function newOwner({ name, pid }: Machine): Owner {
-  return { host: name, pid, token: randomBytes(8).toString('hex') };
-}
-
 /** Node's own `recursive` never ends in places where no directory can be made, such as /proc. */
 function makeDirectory(directory: string): void {
   if (existsSync(directory)) return;
@@ -124,48 +115,5 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-/** Writes a whole line, or throws: a disk that gets full takes a part of it first. */
-function writeLine(file: number, line: string): void {
-  const bytes = Buffer.from(`${line}\n`);
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
-}
-
-/** Adds one line. What a power cut left of the last one must not swallow it. */
-function append(path: string, entry: Entry): void {
-  const file = openSync(path, 'a+');
-  try {
-    const { size } = fstatSync(file);
-    const last = Buffer.alloc(1);
-    const isCut = size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
-    writeLine(file, `${isCut ? '\n' : ''}${JSON.stringify(entry)}`);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Whether an owner still works on the run of a file. Of another machine only the file's time tells. */
-export function isAlive(owner: Owner | null, path: string, machine: Machine): boolean {
-  const lastSeen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  if (owner === null || lastSeen === undefined || Date.now() - lastSeen > silentMs) return false;
-  return owner.host !== machine.name || machine.isRunning(owner.pid);
-}
-
-function syncDirectory(directory: string): void {
-  // Windows cannot open a directory; there the file system keeps its names safe by itself.
-  let file: number;
-  try {
-    file = openSync(directory, 'r');
-  } catch {
-    return;
-  }
-  try {
-    fsyncSync(file);
-  } catch {
-    // Some network file systems refuse it; the file itself is synced.
-  } finally {
-    closeSync(file);
   }
 }

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { ImggenError, messageOf, usageError } from '../errors.ts';
 import { missingImages } from './fold.ts';
+import { isAlive } from './owner.ts';
 import { readRun, runPath, runsDirectory } from './read.ts';
-import { isAlive } from './run-log.ts';
 import type { Machine, Run } from './types.ts';
 
 const extension = '.jsonl';

@@ -11,13 +11,20 @@ export interface Machine {
   isRunning(pid: number): boolean;
 }
 
-/** Who works on a run. A process id alone says little when several machines share a state directory. */
+/** Who works on a file of the journal. A process id alone says little when several machines share a state directory. */
 export interface Owner {
   host: string;
   pid: number;
   /** Tells two owners apart that have the same process id. */
   token: string;
 }
+
+/** What tells whose a file is. */
+export type OwnerEntry =
+  /** Another process takes it over from an owner that is gone (null: from one that had finished, or from nobody). */
+  | { type: 'claimed'; owner: Owner; from: string | null }
+  /** The owner has done what it could. */
+  | { type: 'released'; token: string };
 
 /** Where an image of an answer is: behind a URL, or in a part file. */
 export type JournalSource = { url: string } | { part: string };
@@ -63,8 +70,7 @@ export interface Answered {
 export type Entry =
   | Asked
   | Answered
-  /** Another process takes the run over from an owner that is gone (null: from one that had finished). */
-  | { type: 'claimed'; owner: Owner; from: string | null }
+  | OwnerEntry
   /** The bytes of an image are whole and on the disk, under a part file's name. */
   | { type: 'stored'; index: number; part: string; facts: ImageFacts }
   | { type: 'saved'; index: number; path: string; facts: ImageFacts }
@@ -75,9 +81,7 @@ export type Entry =
   /** Nobody can say whether the generation happened. */
   | { type: 'unknown'; code: string; message: string; requestId: string | null }
   /** A JSON document of the API in which no image was found. */
-  | { type: 'document'; text: string }
-  /** The owner has done what it could. */
-  | { type: 'released'; token: string };
+  | { type: 'document'; text: string };
 
 /** What became of a run: all saved; some of it not; surely not generated; perhaps generated. */
 export type Outcome = 'saved' | 'incomplete' | 'failed' | 'unknown';

@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { statSync, utimesSync } from 'node:fs';
+import { appendLine } from './lines.ts';
+import type { Machine, Owner, OwnerEntry } from './types.ts';
+
+/** A living owner shows itself by the file's time, this often, in milliseconds. */
+const heartbeatMs = 10_000;
+/** An owner that was silent for this long, in milliseconds, is gone, even if its process id is in use. */
+const silentMs = 60_000;
+
+/** This process as the owner of a file. */
+export function newOwner({ name, pid }: Machine): Owner {
+  return { host: name, pid, token: randomBytes(8).toString('hex') };
+}
+
+/** Whether an owner still works on a file. Of another machine only the file's time tells. */
+export function isAlive(owner: Owner | null, path: string, machine: Machine): boolean {
+  const lastSeen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  if (owner === null || lastSeen === undefined || Date.now() - lastSeen > silentMs) return false;
+  return owner.host !== machine.name || machine.isRunning(owner.pid);
+}
+
+/** Whose a file is after one more entry of it. */
+export function ownerAfter(owner: Owner | null, entry: OwnerEntry): Owner | null {
+  // Of several that claim at once the first in the file wins: the others name an owner that is no more.
+  if (entry.type === 'claimed') return (owner?.token ?? null) === entry.from ? entry.owner : owner;
+  return owner?.token === entry.token ? null : owner;
+}
+
+/**
+ * Takes a file over from an owner that is gone, by a line at its end. Returns what the file tells then; undefined when
+ * another process has it, or was quicker, or `read` finds nothing. Throws what the file system throws.
+ *
+ * @param read the file as it is at that moment; undefined when it is none that can be taken over
+ */
+export function takeOver<State extends { owner: Owner | null }>(path: string, machine: Machine, read: () => State | undefined): State | undefined {
+  const before = read();
+  if (!before || isAlive(before.owner, path, machine)) return undefined;
+  const owner = newOwner(machine);
+  const claimed: OwnerEntry = { type: 'claimed', owner, from: before.owner?.token ?? null };
+  appendLine(path, JSON.stringify(claimed));
+  const after = read();
+  return after?.owner?.token === owner.token ? after : undefined;
+}
+
+/** Shows that the owner of a file lives until clearInterval() is called; the process does not stay for it. */
+export function startHeartbeat(path: string, onFailure: (error: unknown) => void): NodeJS.Timeout {
+  return setInterval(() => {
+    try {
+      utimesSync(path, new Date(), new Date());
+    } catch (error) {
+      onFailure(error);
+    }
+  }, heartbeatMs).unref();
+}
