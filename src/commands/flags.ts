@@ -35,13 +35,17 @@ function addSetting(command: Command, key: Key): void {
   if (flag === undefined) return;
   const hasDefault = typeof fallback === 'string' || typeof fallback === 'number';
   const shown = hasDefault ? `${help} (default: ${fallback})` : help;
-  command.addOption(new Option(flag, shown).helpGroup(`${group}:`));
-  // What the config file switches on must be possible to switch off for one run.
-  if (!flag.includes('<') && settings[key].parse('false') === false) command.addOption(new Option(negated(flag)).hideHelp());
+  const option = new Option(flag, shown).helpGroup(`${group}:`);
+  const isSwitch = !flag.includes('<') && settings[key].parse('false') === false;
+  // What the config file switches must be possible to switch back for one run. The positive form comes first: commander
+  // would take a negative one that stands alone for given.
+  const opposite = isSwitch ? [new Option(negated(flag)).hideHelp()] : [];
+  for (const each of option.negate ? [...opposite, option] : [option, ...opposite]) command.addOption(each);
 }
 
 function negated(flag: string): string {
-  return `--no-${/--([a-z-]+)/.exec(flag)?.[1]}`;
+  const name = /--([a-z-]+)/.exec(flag)?.[1] as string;
+  return name.startsWith('no-') ? `--${name.slice(3)}` : `--no-${name}`;
 }
 
 /** Fields that decide how imggen itself works: they have flags, and passing them by would break its promises. */

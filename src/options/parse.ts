@@ -36,6 +36,19 @@ export function integer(min: number, max: number): Parse<number> {
   };
 }
 
+/** The longest side of an image that can be asked for, in pixels. */
+const longestSide = 16_384;
+
+/** A size in pixels, of which one side may be left out: `800x600`, `800x`, `x600`. */
+export const dimensions: Parse<string> = (value) => {
+  const [, width = '', height = ''] = /^(\d{0,5})\s*[x×]\s*(\d{0,5})$/i.exec(value.trim()) ?? [];
+  const sides = [width, height].filter((side) => side !== '').map(Number);
+  if (sides.length === 0 || sides.some((side) => side < 1 || side > longestSide)) {
+    throw new InvalidValue(`is not a size with sides from 1 to ${longestSide}`, '800x600, or with one side 800x, x600');
+  }
+  return [width, height].map((side) => (side === '' ? '' : Number(side))).join('x');
+};
+
 /** A number of seconds above 0 and up to one day, as setTimeout can hold. */
 export const seconds: Parse<number> = (value) => {
   const number = Number(value);

@@ -1,3 +1,4 @@
+import type { ConvertFormat, Fit } from '../convert/types.ts';
 import {
   backgrounds,
   compressionRange,
@@ -10,7 +11,7 @@ import {
   sizes,
   styles,
 } from '../request/fields.ts';
-import { baseUrl, boolean, integer, InvalidValue, oneOf, type Parse, seconds, secret, taskUrl, text } from './parse.ts';
+import { baseUrl, boolean, dimensions, integer, InvalidValue, oneOf, type Parse, seconds, secret, taskUrl, text } from './parse.ts';
 
 type Group = 'Image' | 'Files' | 'Output' | 'API';
 
@@ -113,6 +114,34 @@ export const settings = {
     parse: integer(compressionRange.min, compressionRange.max),
     fallback: undefined,
   }),
+  resize: setting({
+    group: 'Image',
+    flag: '--resize <WxH>',
+    help: 'scale the saved image: 800x600, 800x or x600; keeps its proportions, never enlarges: see --fit',
+    parse: dimensions,
+    fallback: undefined,
+  }),
+  fit: setting<Fit, Fit>({
+    group: 'Image',
+    flag: '--fit <value>',
+    help: 'of --resize: inside the size; cover it exactly, cut off; contain it exactly, padded',
+    parse: oneOf(['inside', 'cover', 'contain']),
+    fallback: 'inside',
+  }),
+  convert: setting({
+    group: 'Image',
+    flag: '--convert <webp|avif|jpeg|png>',
+    help: 'convert the saved image, whatever the API makes',
+    parse: oneOf<ConvertFormat>(['webp', 'avif', 'jpeg', 'png'], { jpg: 'jpeg' }),
+    fallback: undefined,
+  }),
+  convertQuality: setting({
+    group: 'Image',
+    flag: '--convert-quality <1-100>',
+    help: 'quality of what --resize and --convert write; not of png',
+    parse: integer(1, 100),
+    fallback: undefined,
+  }),
   out: setting({
     group: 'Files',
     flag: '-o, --out <path>',
@@ -133,6 +162,13 @@ export const settings = {
     help: 'write <image>.json beside each image: request, ids, usage, hash',
     parse: boolean,
     fallback: false,
+  }),
+  keepOriginal: setting({
+    group: 'Files',
+    flag: '--no-keep-original',
+    help: 'do not keep <name>.original.<ext> beside what --resize and --convert make',
+    parse: boolean,
+    fallback: true,
   }),
   quiet: setting({ group: 'Output', flag: '-q, --quiet', help: 'nothing on stderr but errors', parse: boolean, fallback: false }),
   verbose: setting({

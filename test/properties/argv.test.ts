@@ -30,6 +30,10 @@ const values: Readonly<Record<string, readonly string[]>> = {
   '--style': ['vivid', 'natural'],
   '--response-format': ['url', 'b64_json'],
   '--compression': ['0', '50', '100', '101'],
+  '--resize': ['4x4', '4x', 'x4', 'x', '4', '0x4', '16385x', '4X4', '4×4', '1e1x1'],
+  '--fit': ['inside', 'cover', 'contain', 'fill', 'constructor'],
+  '--convert': ['webp', 'avif', 'jpg', 'png', 'gif', '__proto__'],
+  '--convert-quality': ['1', '100', '0', '101'],
   '--out': [
     '.', '-', 'out', 'out/', 'a/b/c', 'cat.png', 'cat.webp', 'cat.gif', 'there.png', 'taken.png', 'file', 'file/x',
     `${'x'.repeat(300)}.png`, 'y'.repeat(300), '猫.jpeg', '\u001b[31m.jpg', 'a\nb.webp', '~', '.png',
@@ -81,7 +85,7 @@ const valueOf = (long: string) => {
 /** A flag with what it takes, in each of the ways to write that; now and then without, or with what it does not take. */
 const flag = fc.constantFrom(...flags).chain(({ short, long, takesValue }) =>
   fc.tuple(valueOf(long), fc.integer({ min: 0, max: 19 })).map(([value, way]): string[] => {
-    if (way === 0) return [long.replace('--', '--no-')];
+    if (way === 0) return [long.replace('--', '--no-').replace('--no-no-', '--')];
     if (way === 1 || !takesValue) return [way === 2 ? `${long}=${value}` : long];
     if (way < 5) return [`${long}=${value}`];
     if (way < 8) return [`${short}${value}`];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { baseUrl, boolean, integer, InvalidValue, oneOf, type Parse, seconds, secret, taskUrl, text } from '../../src/options/parse.ts';
+import { baseUrl, boolean, dimensions, integer, InvalidValue, oneOf, type Parse, seconds, secret, taskUrl, text } from '../../src/options/parse.ts';
 import { anyText, property } from './support.ts';
 
 /** What a parser makes of a text; undefined when it refuses it. Any other exception fails the test. */
@@ -56,6 +56,18 @@ describe('a value from outside', () => {
       const formats = ['png', 'jpeg', 'webp'] as const;
       expect([undefined, ...formats]).toContain(tried(oneOf(formats, { jpg: 'jpeg' }), value));
       expect([undefined, true, false]).toContain(tried(boolean, value));
+    }),
+    4,
+  );
+
+  property(
+    'is a size with one side or two, or refused',
+    fc.property(fc.oneof(fc.tuple(number, fc.constantFrom('x', 'X', '×', ' x '), number).map((parts) => parts.join('')), anyText), (value) => {
+      const size = tried(dimensions, value);
+      if (size === undefined) return;
+      expect(size).toMatch(/^([1-9]\d*x|x[1-9]\d*|[1-9]\d*x[1-9]\d*)$/);
+      for (const side of size.split('x')) expect(Number(side)).toBeLessThanOrEqual(16_384);
+      expect(dimensions(size)).toBe(size);
     }),
     4,
   );

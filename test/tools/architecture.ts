@@ -3,7 +3,9 @@ import path from 'node:path';
 // Holds the import graph of src/ to the design. Pure: the text of every file in, broken rules out.
 
 /** The steps from argv to stdout. They know nothing of one another but types. */
-const stages = new Set(['options', 'manifest', 'request', 'wire', 'transport', 'images', 'files', 'journal', 'sandbox', 'terminal']);
+const stages = new Set([
+  'options', 'manifest', 'request', 'wire', 'transport', 'images', 'convert', 'files', 'journal', 'sandbox', 'terminal',
+]);
 /** Who put the stages together; each may import those after it. */
 const composers = ['cli.ts', 'commands', 'run'];
 /** What everybody may import: errors, a word's neighbour, and tables of data. */

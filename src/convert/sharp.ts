@@ -1,0 +1,44 @@
+import type Sharp from 'sharp';
+import { ImggenError, messageOf } from '../errors.ts';
+import type { ConvertFormat } from './types.ts';
+
+/** Threads that one conversion may use. More of them cost memory, and help AVIF alone. */
+const threads = 2;
+
+let loaded: Promise<typeof Sharp> | undefined;
+
+/** Loads sharp, once. Throws ImggenError `usage` when it is not installed or does not run here. */
+export function loadSharp(): Promise<typeof Sharp> {
+  return (loaded ??= load());
+}
+
+/**
+ * Shows that images can be converted here, so that nothing is paid for which cannot be converted afterwards.
+ * Throws ImggenError `usage` when sharp is missing, does not run, or was built without the format.
+ *
+ * @param formats those that will be asked for; null, for that of the original, needs no more than sharp
+ */
+export async function ensureConverter(formats: Iterable<ConvertFormat | null> = []): Promise<void> {
+  const sharp = await loadSharp();
+  for (const format of formats) {
+    if (format === null || sharp.format[format === 'avif' ? 'heif' : format]?.output.file) continue;
+    throw new ImggenError('usage', `this build of sharp cannot write ${format}`, { hint: reinstall });
+  }
+}
+
+const reinstall = 'npm install -g sharp, or reinstall imggen without --omit=optional';
+
+async function load(): Promise<typeof Sharp> {
+  try {
+    const { default: sharp } = await import('sharp');
+    // Each image is converted once; what libvips would remember of it is never used again.
+    sharp.cache(false);
+    sharp.concurrency(threads);
+    return sharp;
+  } catch (error) {
+    throw new ImggenError('usage', 'images are resized and converted with sharp, which is not installed or does not run here', {
+      cause: messageOf(error).split('\n')[0],
+      hint: reinstall,
+    });
+  }
+}
