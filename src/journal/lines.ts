@@ -2,6 +2,9 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from '
 
 /** A file is read in pieces of this many bytes. */
 const chunkSize = 256 * 1024;
+/** A single line is mostly not longer than this, in bytes. */
+const pageSize = 4096;
+const page = Buffer.alloc(pageSize);
 const newline = 0x0a;
 
 /** Writes a whole line, or throws: a disk that gets full takes a part of it first. Returns its length in bytes. */
@@ -56,6 +59,18 @@ export function eachLine(path: string, visit: (line: string) => void): number {
     return total;
   } finally {
     closeSync(file);
+  }
+}
+
+/** The line that begins at a position of an open file. Throws what the file system throws. */
+export function lineAt(file: number, position: number): string {
+  let part = Buffer.alloc(0);
+  for (let at = position; ; at += pageSize) {
+    const count = readSync(file, page, 0, pageSize, at);
+    const end = page.subarray(0, count).indexOf(newline);
+    if (end >= 0 && part.length === 0) return page.toString('utf8', 0, end);
+    part = Buffer.concat([part, page.subarray(0, end < 0 ? count : end)]);
+    if (end >= 0 || count < pageSize) return part.toString();
   }
 }
 
