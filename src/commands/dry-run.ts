@@ -1,3 +1,4 @@
+import { resultPath } from '../files/result.ts';
 import type { Plan } from '../run/plan.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Settings } from './context.ts';
@@ -6,14 +7,18 @@ import type { Settings } from './context.ts';
 export async function showDryRun(plan: Plan, { values }: Settings, json: boolean, terminal: Terminal): Promise<void> {
   const url = plan.dialect.endpoint(values.baseUrl);
   const headers = { authorization: `Bearer ${shownKey(values)}`, 'content-type': 'application/json' };
-  const files = plan.names ? plan.names.naming.targets.map(({ path }) => path) : ['-'];
+  const naming = plan.names?.naming;
+  const images = naming ? naming.targets.map(({ path }) => path) : ['-'];
+  const results = naming?.results;
+  const files = results ? images.map((path) => resultPath(path, results.extension)) : images;
+  const originals = results && values.keepOriginal ? images : [];
   const request = files.length === 0 ? null : { method: 'POST', url, headers, body: plan.body };
-  if (json) return await terminal.json({ dry_run: true, request, files });
+  if (json) return await terminal.json({ dry_run: true, request, files, ...(results && { originals }) });
   if (!request) return terminal.info('everything is there already, nothing would be generated');
   await terminal.data(`POST ${url}`);
   for (const [name, value] of Object.entries(headers)) await terminal.data(`${name}: ${value}`);
   await terminal.json(plan.body);
-  for (const path of files) await terminal.data(`would write ${path}`);
+  for (const path of [...files, ...originals]) await terminal.data(`would write ${path}`);
 }
 
 function shownKey({ sandbox, apiKey, apiKeyCommand }: Settings['values']): string {

@@ -26,11 +26,16 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   checkConnection(settings);
   const prompt = await readPrompt(words, flags.promptFile, host);
   const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
+  const isDone = plan.names?.naming.targets.length === 0;
+  if (plan.edit && !isDone) {
+    const { ensureConverter } = await import('../convert/sharp.ts');
+    await ensureConverter([plan.edit.convert]);
+  }
   if (flags.dryRun) {
     await showDryRun(plan, settings, json, terminal);
     return 0;
   }
-  if (plan.names?.naming.targets.length === 0) {
+  if (isDone) {
     terminal.info('everything is there already, nothing was generated');
     if (json) await terminal.json({ run: plan.id, prompt, images: [], failed: [], skipped: true });
     return 0;
@@ -43,10 +48,20 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
 
 function checkSwitches({ overwrite, skipExisting, json }: GenerateFlags, { values, origins }: Settings, terminal: Terminal): void {
   if (overwrite && skipExisting) throw usageError('--overwrite and --skip-existing exclude each other');
+  checkEditFlags(values, origins);
   if (values.out !== '-') return;
   if (json) throw usageError('-o - and --json both want stdout', 'save to a file, or leave --json out');
   if (values.sidecar && origins.sidecar === 'flag') throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
   if (terminal.isStdoutTerminal) throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
+}
+
+/** What is typed for an edit, and would do nothing, is a mistake that shows too late. */
+function checkEditFlags({ resize, convert, convertQuality }: Settings['values'], origins: Settings['origins']): void {
+  const isEdited = resize !== undefined || convert !== undefined;
+  if (origins.fit === 'flag' && resize === undefined) throw usageError('--fit says how to --resize, which is not given');
+  if (origins.convertQuality === 'flag' && !isEdited) throw usageError('--convert-quality goes with --convert or --resize');
+  if (origins.convertQuality === 'flag' && convert === 'png') throw usageError(`--convert-quality ${convertQuality}: png has no quality`);
+  if (origins.keepOriginal === 'flag' && !isEdited) throw usageError('--no-keep-original goes with --convert or --resize');
 }
 
 function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {

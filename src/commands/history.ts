@@ -115,7 +115,7 @@ function document(run: Run, state: State) {
     asked: asked.n,
     sandbox: asked.sandbox === true,
     images: savedImages(run),
-    missing: images.flatMap(({ index, saved, lost }) => (saved ? [] : [{ index, lost }])),
+    missing: [...images.flatMap(({ index, saved, lost }) => (saved ? [] : [{ index, lost }])), ...unconverted(run)],
     usage: answered?.usage ?? null,
     expires: answered?.expires ?? null,
     request_id: answered?.requestId ?? problem?.requestId ?? null,
@@ -126,8 +126,20 @@ function document(run: Run, state: State) {
   };
 }
 
+/** Images that are saved, and from which nothing is made yet; `lost` says why nothing can be. */
+function unconverted({ images, asked }: Run) {
+  if (!asked.edit) return [];
+  return images.flatMap(({ index, saved, made, unmade }) =>
+    saved && !made && saved.path !== '-' ? [{ index, lost: unmade, original: saved.path }] : [],
+  );
+}
+
+/** What the user has of a run's images: what was made from them, or they themselves. */
 function savedImages({ images }: Run) {
-  return images.flatMap(({ saved }) => (saved ? [{ path: saved.path, ...saved.facts }] : []));
+  return images.flatMap(({ saved, made }) => {
+    if (made) return [{ path: made.path, ...made.facts, original: made.original }];
+    return saved ? [{ path: saved.path, ...saved.facts }] : [];
+  });
 }
 
 function numberOf(text: string): number {

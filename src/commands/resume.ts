@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type ExitCode, exitOfCode, ImggenError } from '../errors.ts';
-import { missingImages } from '../journal/fold.ts';
+import { missingImages, unmadeImages } from '../journal/fold.ts';
 import { readRun } from '../journal/read.ts';
 import { findRun, isRunning, isUnfinished, listRuns } from '../journal/store.ts';
 import type { Run } from '../journal/types.ts';
@@ -90,7 +90,9 @@ async function keyFor(settings: Settings, host: Host): Promise<Secret> {
 
 function showRest({ run, images, failed }: Report, terminal: Terminal): void {
   const { asked, answered, problem } = run;
-  for (const { index, reason } of failed) terminal.problem(`image ${index} of run ${asked.run} is not saved: ${reason}`);
+  for (const { index, reason, original } of failed) {
+    terminal.problem(`image ${index} of run ${asked.run} is not ${original === undefined ? 'saved' : 'converted'}: ${reason}`);
+  }
   if (answered?.pending) {
     terminal.problem(`task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished (${answered.taskStatus})`);
     terminal.problem('set where to ask for it: imggen config set taskUrl <url with {task_id}>, or wait', 'hint');
@@ -105,6 +107,6 @@ function showRest({ run, images, failed }: Report, terminal: Terminal): void {
 function exitOf(reports: readonly Report[]): ExitCode {
   const failures = reports.flatMap(({ failed }) => failed);
   if (failures.some(({ output }) => output)) return exitOfCode('output');
-  const isOpen = reports.some(({ run }) => run.answered?.pending || missingImages(run).length > 0);
+  const isOpen = reports.some(({ run }) => run.answered?.pending || missingImages(run).length > 0 || unmadeImages(run).length > 0);
   return failures.length > 0 || isOpen ? exitOfCode('incomplete') : 0;
 }

@@ -1,5 +1,5 @@
-import { missingImages } from '../journal/fold.ts';
-import { type Report, reportDocument, type SavedImage } from '../run/report.ts';
+import { missingImages, unmadeImages } from '../journal/fold.ts';
+import { type FailedImage, type Report, reportDocument, type SavedImage } from '../run/report.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { oneLine } from '../terminal/sanitize.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -32,7 +32,8 @@ async function showImage(image: SavedImage, terminal: Terminal): Promise<void> {
   await terminal.data(terminal.isStdoutTerminal ? shown : image.path);
 }
 
-function showMissing({ failed, run }: Report, terminal: Terminal): void {
+function showMissing(report: Report, terminal: Terminal): void {
+  const { failed, run } = report;
   const { asked, answered } = run;
   if (answered?.pending) {
     terminal.problem(`task ${answered.taskId ?? '(without an id)'} is not finished (${answered.taskStatus}), so there is no image yet`);
@@ -40,11 +41,26 @@ function showMissing({ failed, run }: Report, terminal: Terminal): void {
     terminal.problem('it is paid for: imggen config set taskUrl <url with {task_id}>, then imggen resume', 'hint');
     return;
   }
-  if (failed.every(({ unread }) => unread)) return;
-  terminal.problem(`${failed.length} of ${asked.n} ${asked.n === 1 ? 'image is' : 'images are'} not saved`);
-  terminal.problem(failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '), 'cause');
+  showUnmade(report, terminal);
+  if (failed.every(({ unread, original }) => unread || original !== undefined)) return;
+  const unsaved = failed.filter(({ original }) => original === undefined);
+  if (unsaved.length > 0) showFailed(unsaved, `${unsaved.length} of ${asked.n} ${asked.n === 1 ? 'image is' : 'images are'} not saved`, terminal);
   if (missingImages(run).length > 0) terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
   else if (run.problem?.state === 'unknown') terminal.problem(`they may have been generated and charged: look at your usage (run ${asked.run})`, 'hint');
+}
+
+function showFailed(failed: readonly FailedImage[], what: string, terminal: Terminal): void {
+  terminal.problem(what);
+  terminal.problem(failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '), 'cause');
+}
+
+/** Images that are saved, but not as they were asked for. */
+function showUnmade({ failed, run }: Report, terminal: Terminal): void {
+  const unmade = failed.filter(({ original }) => original !== undefined);
+  if (unmade.length === 0) return;
+  const { n } = run.asked;
+  showFailed(unmade, `${unmade.length} of ${n} ${n === 1 ? 'image is' : 'images are'} saved, and not converted`, terminal);
+  if (unmadeImages(run).length > 0) terminal.problem('to convert without a new generation: imggen resume', 'hint');
 }
 
 /** `2 images in 12.3 s · 1056 tokens · request req_1` */

@@ -31,6 +31,11 @@ export function temporaryPrefix(run: string): string {
   return `.imggen-${run}`;
 }
 
+/** Where the part file of a name is, if it is in this directory. */
+export function partPath(directory: string, name: string): string {
+  return join(directory, `${temporaryPrefix(name)}.part`);
+}
+
 /**
  * Makes a directory and those above it, where they are missing. Node's own `recursive` never ends in places where none
  * can be made, such as /proc.
@@ -202,7 +207,7 @@ export class PartFile {
 }
 
 async function openPart(directory: string, name: string, mode?: number): Promise<{ path: string; file: FileHandle }> {
-  const path = join(directory, `${temporaryPrefix(name)}.part`);
+  const path = partPath(directory, name);
   try {
     await makeDirectory(directory, mode);
     return { path, file: await open(path, 'w+') };

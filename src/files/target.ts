@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ImggenError, usageError } from '../errors.ts';
 import type { Format } from '../request/fields.ts';
+import { originalMark, resultPath } from './result.ts';
 import { defaultTemplate, exactPattern, type NameFields, type NamePattern, namePattern } from './template.ts';
 import type { Collision, Naming, Target } from './types.ts';
 
@@ -10,6 +11,8 @@ const extensionOf: Readonly<Record<string, string>> = { png: 'png', jpeg: 'jpg',
 const formatOfExtension: Readonly<Record<string, Format>> = { png: 'png', jpg: 'jpeg', jpeg: 'jpeg', webp: 'webp' };
 /** Extensions that are surely meant as an image's, but which no model makes. */
 const foreign = /\.(gif|avif|bmp|tiff?|svg|heic|heif|jxl|ico)$/i;
+/** Of these the one that images can be converted to. */
+const avif = /\.avif$/i;
 
 /** Where the images shall go, as the user wrote it. */
 export type Destination =
@@ -20,18 +23,20 @@ export type Destination =
 /**
  * Reads `--out` and `--name`: `-` is stdout, a name with an image extension is a file, anything else a directory.
  * Throws ImggenError `usage` for an extension that no model makes and for two names at once.
+ *
+ * @param converted whether the images are converted, so that a name may stand for what no model makes
  */
-export function destination(out: string, template: string | undefined): Destination {
+export function destination(out: string, template: string | undefined, converted = false): Destination {
   if (out === '-') {
     if (template !== undefined) throw usageError('--name does not go with -o -, which writes no file');
     return { kind: 'stdout' };
   }
-  const named = out.endsWith('/') || isDirectory(out) ? undefined : splitExtension(out, `-o ${out}`);
+  const named = out.endsWith('/') || isDirectory(out) ? undefined : splitExtension(out, `-o ${out}`, converted);
   if (named) {
     if (template !== undefined) throw usageError(`-o ${out} names a file, and --name names it too`, 'give one of them');
     return { kind: 'files', directory: dirname(out), template: undefined, stem: basename(named.stem), extension: named.extension };
   }
-  const inTemplate = template === undefined ? undefined : splitExtension(template, `--name ${template}`);
+  const inTemplate = template === undefined ? undefined : splitExtension(template, `--name ${template}`, converted);
   return {
     kind: 'files',
     directory: out,
@@ -42,8 +47,8 @@ export function destination(out: string, template: string | undefined): Destinat
 }
 
 /** Whether `--out` alone says where an image goes: to a file, or to stdout. */
-export function namesFile(out: string): boolean {
-  return out === '-' || formatOfDestination(destination(out, undefined)) !== undefined;
+export function namesFile(out: string, converted: boolean): boolean {
+  return out === '-' || formatOfDestination(destination(out, undefined, converted)) !== undefined;
 }
 
 /** What cannot be looked at, as below a file, is told by the attempt to write there. */
@@ -55,16 +60,20 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function splitExtension(name: string, shown: string): { stem: string; extension: string } | undefined {
-  if (foreign.test(name)) throw usageError(`${shown}: no model makes that format`, 'use .png, .jpg, .jpeg or .webp');
-  const match = /^(.*[^/])\.(png|jpe?g|webp)$/i.exec(name);
+function splitExtension(name: string, shown: string, converted: boolean): { stem: string; extension: string } | undefined {
+  if (foreign.test(name) && !(converted && avif.test(name))) {
+    const wayOut = avif.test(name) ? 'add --convert avif' : 'use .png, .jpg, .jpeg or .webp';
+    throw usageError(`${shown}: no model makes that format`, wayOut);
+  }
+  const match = /^(.*[^/])\.(png|jpe?g|webp|avif)$/i.exec(name);
   return match ? { stem: match[1] as string, extension: match[2] as string } : undefined;
 }
 
 /** The format that a destination's extension stands for, if it names one. */
-export function formatOfDestination(destination: Destination): Format | undefined {
+export function formatOfDestination(destination: Destination): Format | 'avif' | undefined {
   if (destination.kind === 'stdout' || destination.extension === undefined) return undefined;
-  return formatOfExtension[destination.extension.toLowerCase()];
+  const extension = destination.extension.toLowerCase();
+  return extension === 'avif' ? 'avif' : formatOfExtension[extension];
 }
 
 /** The names of one run's files. It makes no directory and no file. */
@@ -77,7 +86,8 @@ export class TargetNames {
   private constructor(naming: Naming) {
     const { template, stem, fields, targets } = naming;
     this.naming = naming;
-    this.#pattern = stem === null ? namePattern(template ?? defaultTemplate, fields) : exactPattern(stem, fields.n);
+    const isMarked = naming.results !== undefined;
+    this.#pattern = stem === null ? namePattern(template ?? defaultTemplate, fields) : exactPattern(stem, fields.n, isMarked);
     this.#next = Math.max(0, ...targets.map(({ i }) => i)) + 1;
   }
 
@@ -85,18 +95,25 @@ export class TargetNames {
    * Plans the names of `fields.n` images. Numbered names take the next free numbers; with `overwrite` and `skip` the
    * numbers start at 1, and `skip` leaves out what exists. `fields.format` is the format that is expected.
    * Throws ImggenError `output` when an exact name exists, `usage` for a template that is not one.
+   *
+   * @param edited where a result is made from each image, the name is the result's, and the image is the original of
+   *   this format beside it; `convert` is the format of the results, null for that of the original
    */
   static plan(
     { directory, template, stem, extension }: Extract<Destination, { kind: 'files' }>,
     fields: NameFields,
     collision: Collision,
     sidecar: boolean,
+    edited?: { original: string; convert: string | null },
   ): TargetNames {
+    const ofName: string = extension ?? (extensionOf[fields.format] as string);
+    const isConverted = edited !== undefined && edited.convert !== null;
     const names = new TargetNames({
       directory,
       template: template ?? null,
       stem: stem ?? null,
-      extension: extension ?? (extensionOf[fields.format] as string),
+      extension: isConverted ? (extensionOf[edited.original] as string) : ofName,
+      ...(edited && { results: { extension: isConverted ? ofName : null } }),
       fields,
       collision,
       sidecar,
@@ -128,7 +145,7 @@ export class TargetNames {
    * @param target undefined for an image that nobody asked for
    */
   *candidates(target: Target | undefined, format: string): Generator<string, never> {
-    const { extension: asked, sidecar } = this.naming;
+    const { extension: asked, directory } = this.naming;
     const same = formatOfExtension[asked.toLowerCase()] === format;
     const extension = same ? asked : (extensionOf[format] as string);
     if (target) yield this.#path(target.i, extension);
@@ -137,8 +154,8 @@ export class TargetNames {
       const i = this.#next++;
       const path = this.#pattern.numbered
         ? this.#path(i, extension)
-        : join(this.naming.directory, `${this.#pattern.name(1)}-${i}.${extension}`);
-      if (!sidecar || !existsSync(`${path}.json`)) yield path;
+        : join(directory, `${this.#pattern.name(1)}-${i}${this.#mark}.${extension}`);
+      if (!this.#namesOf(path).some((each) => each !== path && existsSync(each))) yield path;
     }
   }
 
@@ -146,24 +163,53 @@ export class TargetNames {
     const { targets, collision, extension } = this.naming;
     for (let i = 1; targets.length < n && (collision === 'number' || i <= n); i += 1) {
       const path = this.#path(i, extension);
-      if (collision !== 'overwrite' && this.#isTaken(path)) {
-        if (collision === 'skip' || this.#pattern.numbered) continue;
-        throw new ImggenError('output', `${existsSync(path) ? path : `${path}.json`} exists`, { hint: 'use --overwrite, --skip-existing, or another name' });
-      }
+      if (collision === 'skip' ? this.#isDone(path) : collision === 'number' && this.#isPassedOver(path)) continue;
       targets.push({ i, path });
     }
     this.#next = Math.max(n, ...targets.map(({ i }) => i)) + 1;
   }
 
-  #isTaken(path: string): boolean {
-    const { sidecar, collision } = this.naming;
-    if (collision === 'number') return existsSync(path) || (sidecar && existsSync(`${path}.json`));
-    // The API may have made another format than was asked for: to skip must not mean to pay for it again and again.
-    const stem = path.slice(0, -extname(path).length);
-    return existsSync(path) || Object.keys(formatOfExtension).some((extension) => existsSync(`${stem}.${extension}`));
+  /** Whether a name is taken, so that a numbered one is to follow. Throws ImggenError `output` where none can. */
+  #isPassedOver(path: string): boolean {
+    const taken = this.#namesOf(path).find((each) => existsSync(each));
+    if (taken === undefined) return false;
+    if (this.#pattern.numbered) return true;
+    throw new ImggenError('output', `${taken} exists`, { hint: 'use --overwrite, --skip-existing, or another name' });
+  }
+
+  /**
+   * Whether what the user wants of an image is there. Throws ImggenError `output` when only its original is: it was
+   * paid for, and another one would take its place or stand beside it.
+   */
+  #isDone(path: string): boolean {
+    const { results } = this.naming;
+    if (!results) return existsInSomeFormat(path);
+    const result = resultPath(path, results.extension);
+    if (results.extension === null ? existsInSomeFormat(result) : existsSync(result)) return true;
+    if (!existsInSomeFormat(path)) return false;
+    throw new ImggenError('output', `${path} exists, and ${result}, which is made from it, does not`, {
+      hint: 'imggen resume makes it after an interruption; else move the original away, or use --overwrite',
+    });
+  }
+
+  /** The names that must be free for an image: its own, and of what is made from it and stands beside that. */
+  #namesOf(path: string): string[] {
+    const { results, sidecar } = this.naming;
+    const result = results ? resultPath(path, results.extension) : path;
+    return [...new Set([result, path, ...(sidecar ? [`${result}.json`] : [])])];
   }
 
   #path(i: number, extension: string): string {
-    return join(this.naming.directory, `${this.#pattern.name(i)}.${extension}`);
+    return join(this.naming.directory, `${this.#pattern.name(i)}${this.#mark}.${extension}`);
   }
+
+  get #mark(): string {
+    return this.naming.results ? originalMark : '';
+  }
+}
+
+/** The API may have made another format than was asked for: to skip must not mean to pay for it again and again. */
+function existsInSomeFormat(path: string): boolean {
+  const stem = path.slice(0, -extname(path).length);
+  return existsSync(path) || Object.keys(formatOfExtension).some((extension) => existsSync(`${stem}.${extension}`));
 }

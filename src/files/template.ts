@@ -1,4 +1,5 @@
 import { usageError } from '../errors.ts';
+import { originalMark } from './result.ts';
 import { slug } from './slug.ts';
 
 /** What a name template may hold. `i` is the image's number, from 1. */
@@ -23,6 +24,8 @@ export const defaultTemplate = '{slug}-{i}';
 const segmentLimit = 200;
 /** The same for a name that the user gave as a whole; numbers then have few digits. */
 const stemLimit = 240;
+/** The same where the original of an image has the longer name. */
+const markedStemLimit = stemLimit - originalMark.length;
 
 /** A file name without its extension, made anew for each number. */
 export interface NamePattern {
@@ -51,8 +54,9 @@ export function namePattern(template: string, fields: NameFields): NamePattern {
  * A name that is given, not made: `-o cat.png`. More than one image makes it `cat-1`, `cat-2`.
  * Throws ImggenError `usage` for one that is longer than file systems take.
  */
-export function exactPattern(stem: string, n: number): NamePattern {
-  if (Buffer.byteLength(stem) > stemLimit) throw usageError(`the file name of -o has more than ${stemLimit} bytes`);
+export function exactPattern(stem: string, n: number, isMarked: boolean): NamePattern {
+  const limit = isMarked ? markedStemLimit : stemLimit;
+  if (Buffer.byteLength(stem) > limit) throw usageError(`the file name of -o has more than ${limit} bytes`);
   return { numbered: n > 1, name: (i) => (n > 1 ? `${stem}-${i}` : stem) };
 }
 

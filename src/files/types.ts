@@ -22,5 +22,10 @@ export interface Naming {
   collision: Collision;
   /** Whether `<image>.json` must be free too. */
   sidecar: boolean;
+  /**
+   * Present where the images are originals, from each of which a result is made: the extension of the results, null for
+   * that of the original. The names of originals and results must both be free.
+   */
+  results?: { extension: string | null };
   targets: Target[];
 }

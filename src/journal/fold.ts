@@ -51,6 +51,12 @@ export function apply(run: Run, entry: Entry): void {
     case 'saved':
       imageOf(run, entry.index).saved = { path: entry.path, facts: entry.facts };
       break;
+    case 'made':
+      imageOf(run, entry.index).made = { path: entry.path, facts: entry.facts, original: entry.original };
+      break;
+    case 'unmade':
+      imageOf(run, entry.index).unmade = entry.reason;
+      break;
     case 'lost':
       imageOf(run, entry.index).lost = entry.reason;
       break;
@@ -71,16 +77,26 @@ function imageOf(run: Run, index: number): RunImage {
 }
 
 function newImage(index: number): RunImage {
-  return { index, source: null, stored: null, saved: null, lost: null };
+  return { index, source: null, stored: null, saved: null, made: null, unmade: null, lost: null };
 }
 
 function outcomeOf({ answered, images, asked, problem }: Run): Outcome {
   if (answered === null) return problem?.state ?? 'unknown';
-  const saved = images.filter((image) => image.saved !== null).length;
+  const saved = images.filter((image) => image.saved !== null && !lacksResult(image, asked)).length;
   return !answered.pending && saved >= asked.n && saved === images.length ? 'saved' : 'incomplete';
 }
 
 /** The images of a run that may still be had. */
 export function missingImages({ images }: Run): RunImage[] {
   return images.filter(({ saved, lost }) => saved === null && lost === null);
+}
+
+/** The images of a run that are saved, and from which what was asked for can still be made. */
+export function unmadeImages({ images, asked }: Run): RunImage[] {
+  return images.filter((image) => image.saved !== null && image.unmade === null && lacksResult(image, asked));
+}
+
+/** To stdout goes the result at once. */
+function lacksResult({ saved, made }: RunImage, { edit }: Asked): boolean {
+  return edit !== undefined && made === null && saved?.path !== '-';
 }

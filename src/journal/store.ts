@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { ImggenError, messageOf, usageError } from '../errors.ts';
-import { missingImages } from './fold.ts';
+import { missingImages, unmadeImages } from './fold.ts';
 import { isAlive } from './owner.ts';
 import { readRun, runPath, runsDirectory } from './read.ts';
 import type { Machine, Run } from './types.ts';
@@ -41,7 +41,7 @@ export function isRunning(state: string, { owner, asked }: Run, machine: Machine
 
 /** Whether a run may have something to finish: images that are missing, or an owner that went without a word. */
 export function isUnfinished(run: Run): boolean {
-  return run.owner !== null || run.answered?.pending === true || missingImages(run).length > 0;
+  return run.owner !== null || run.answered?.pending === true || missingImages(run).length > 0 || unmadeImages(run).length > 0;
 }
 
 /**

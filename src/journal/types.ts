@@ -1,3 +1,4 @@
+import type { Edit } from '../convert/types.ts';
 import type { Naming } from '../files/types.ts';
 import type { ImageFacts } from '../images/types.ts';
 import type { Json } from '../request/types.ts';
@@ -49,6 +50,10 @@ export interface Asked {
   /** Where the files go; null for stdout. Paths are absolute. */
   naming: Naming | null;
   sidecar: boolean;
+  /** What is made from each image; absent when they are saved as they come. */
+  edit?: Edit;
+  /** Whether the images stay beside what is made from them; without `edit` it says nothing. */
+  keepOriginal?: boolean;
   /** Whether the images are placeholders, which nobody paid for. */
   sandbox: boolean;
 }
@@ -74,6 +79,10 @@ export type Entry =
   /** The bytes of an image are whole and on the disk, under a part file's name. */
   | { type: 'stored'; index: number; part: string; facts: ImageFacts }
   | { type: 'saved'; index: number; path: string; facts: ImageFacts }
+  /** What was asked to be made from an image is saved. `original` is where the image stays; null when it does not. */
+  | { type: 'made'; index: number; path: string; facts: ImageFacts; original: string | null }
+  /** Nothing can be made from an image, which is saved. */
+  | { type: 'unmade'; index: number; reason: string }
   /** An image cannot be had any more. */
   | { type: 'lost'; index: number; reason: string }
   /** The generation surely did not happen. */
@@ -92,6 +101,10 @@ export interface RunImage {
   source: JournalSource | null;
   stored: { part: string; facts: ImageFacts } | null;
   saved: { path: string; facts: ImageFacts } | null;
+  /** What was made from it, and where the image itself stays. */
+  made: { path: string; facts: ImageFacts; original: string | null } | null;
+  /** Why nothing can be made from it. */
+  unmade: string | null;
   /** Why it cannot be had any more. */
   lost: string | null;
 }

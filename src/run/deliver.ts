@@ -12,6 +12,7 @@ import { formatBytes } from '../terminal/format.ts';
 import { isPrivateUrl } from '../transport/address.ts';
 import { type DownloadOptions, Gone } from '../transport/download.ts';
 import { fetchImage } from './fetch.ts';
+import { makePart } from './make.ts';
 import { type FailedImage, type SavedImage, sidecarDocument } from './report.ts';
 import { saveImage, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
@@ -115,31 +116,42 @@ async function place(
   { names }: DeliveryOptions,
   services: Services,
 ): Promise<SavedImage> {
-  const { facts } = stored;
-  const path = names ? await nameIt(stored, index, log, names, services) : await emitIt(stored, services);
+  const { path, ...facts } = names ? await nameIt(stored, index, log, names, services) : await emitIt(stored, index, log, services);
   log.add({ type: 'saved', index, path: names ? resolve(path) : path, facts });
   await removePart(stored.part);
   return { ...facts, path };
 }
 
-async function nameIt(stored: StoredPart, index: number, log: RunLog, names: TargetNames, { onWarning }: Services): Promise<string> {
+async function nameIt(
+  stored: StoredPart,
+  index: number,
+  log: RunLog,
+  names: TargetNames,
+  { onWarning }: Services,
+): Promise<SavedImage> {
   const { asked, answered } = log.run;
   const { facts } = stored;
   const path = await saveImage(stored, names, index);
-  if (facts.format !== asked.format) onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
-  if (asked.sidecar && answered) {
+  if (facts.format !== asked.format && !asked.edit?.convert) onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
+  // That of an edited image stands beside the result.
+  if (asked.sidecar && answered && !asked.edit) {
     const document = sidecarDocument(asked, answered, index, facts);
     const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, names.naming.collision === 'overwrite');
     if (!written) onWarning(`${path}.json exists and stays as it is`);
   }
-  return path;
+  return { ...facts, path };
 }
 
-async function emitIt({ part }: StoredPart, { emit }: Services): Promise<string> {
-  for await (const chunk of createReadStream(part)) {
-    if (!(await emit(chunk as Buffer))) throw new UnreadOutput('incomplete', 'nobody reads stdout any more');
+async function emitIt(stored: StoredPart, index: number, { run: { asked } }: RunLog, { emit }: Services): Promise<SavedImage> {
+  const shown = asked.edit ? await makePart(stored.part, asked.edit, stored.part, `${asked.run}-${index}-result`) : stored;
+  try {
+    for await (const chunk of createReadStream(shown.part)) {
+      if (!(await emit(chunk as Buffer))) throw new UnreadOutput('incomplete', 'nobody reads stdout any more');
+    }
+    return { ...shown.facts, path: '-' };
+  } finally {
+    if (shown !== stored) await removePart(shown.part);
   }
-  return '-';
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Edit } from '../convert/types.ts';
 import { ImggenError, usageError } from '../errors.ts';
-import { destination, formatOfDestination, namesFile, TargetNames } from '../files/target.ts';
+import { type Destination, destination, formatOfDestination, namesFile, TargetNames } from '../files/target.ts';
 import type { Collision } from '../files/types.ts';
 import { idTime } from '../journal/store.ts';
 import type { Resolved } from '../options/resolve.ts';
@@ -10,6 +11,7 @@ import type { ImageRequest, Json, RequestDraft } from '../request/types.ts';
 import { checkRequest, type RequestField } from '../request/validate.ts';
 import { gateway } from '../wire/gateway.ts';
 import type { Dialect } from '../wire/types.ts';
+import { checkEdit, editOf } from './edit.ts';
 
 /** What one run was asked to do, besides its settings. */
 export interface Job {
@@ -32,19 +34,21 @@ export interface Plan {
   format: Format;
   /** The files' names; undefined for stdout. With --skip-existing only those that are missing. */
   names: TargetNames | undefined;
+  /** What is made from each image; null when they are saved as they come. */
+  edit: Edit | null;
 }
 
 /**
  * Checks the whole of a job and plans its files. Pure but for looking which files exist.
  * Throws ImggenError `usage`, or `output` for a name that is taken.
  */
-export function planRun(job: Job, { values, origins, label }: Resolved): Plan {
+export function planRun(job: Job, settings: Resolved): Plan {
+  const { values, origins, label } = settings;
   const at = new Date();
   const id = `${idTime(at)}-${randomBytes(4).toString('hex')}`;
-  // What was typed outranks a template from the environment or the config file.
-  const template = origins.out === 'flag' && origins.name !== 'flag' && namesFile(values.out) ? undefined : values.name;
-  const to = destination(values.out, template);
-  const named = formatOfDestination(to);
+  const { to, edit } = placeOf(settings);
+  // A converted image comes in the format that the API makes best; the name is that of what is made from it.
+  const named = edit?.convert ? undefined : (formatOfDestination(to) as Format | undefined);
   // A name on the command line outranks a format from the environment or the config file.
   const outranked = named !== undefined && origins.format !== 'flag';
   const format = chosenFormat(named, outranked ? undefined : values.format, values.out, values.name);
@@ -57,14 +61,31 @@ export function planRun(job: Job, { values, origins, label }: Resolved): Plan {
   if (to.kind === 'stdout' && request.n > 1) throw usageError('-o - takes one image, and --count asks for more');
 
   const expected = request.format ?? 'png';
+  if (edit) checkEdit(edit, expected);
   let names: TargetNames | undefined;
   if (to.kind === 'files') {
     const { prompt, n, model, size } = request;
-    const fields = { prompt, n, model, size, format: expected, at: at.toISOString(), id };
-    names = TargetNames.plan(to, fields, job.collision, values.sidecar);
+    const fields = { prompt, n, model, size, format: edit?.convert ?? expected, at: at.toISOString(), id };
+    const edited = edit ? { original: expected, convert: edit.convert } : undefined;
+    names = TargetNames.plan(to, fields, job.collision, values.sidecar, edited);
     request.n = names.naming.targets.length;
   }
-  return { id, at, dialect: gateway, request, body: gateway.encode(request), format: expected, names };
+  return { id, at, dialect: gateway, request, body: gateway.encode(request), format: expected, names, edit };
+}
+
+/** Where the images go, and what is made from them. The name of a file and its format must agree. */
+function placeOf({ values, origins }: Resolved): { to: Destination; edit: Edit | null } {
+  const { out, convert } = values;
+  const isConverted = convert !== undefined;
+  // What was typed outranks a template from the environment or the config file.
+  const template = origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted) ? undefined : values.name;
+  const to = destination(out, template, isConverted);
+  const named = formatOfDestination(to);
+  if (!isConverted || named === undefined || named === convert) return { to, edit: editOf(values) };
+  // As a name does a format, it outranks a conversion from the environment or the config file.
+  if (origins.convert !== 'flag') return { to: destination(out, template), edit: editOf({ ...values, convert: undefined }) };
+  const where = template === undefined ? `-o ${out}` : `--name ${template}`;
+  throw usageError(`--convert ${convert} and ${where} do not agree`, 'the name is that of the converted image');
 }
 
 /** The format that is asked for: the flag's, or that of the name's extension. Both must agree. */

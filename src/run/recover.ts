@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type PartPlace, removePart, temporaryPrefix } from '../files/part.ts';
+import { partPath, type PartPlace, removePart, temporaryPrefix } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import { missingImages } from '../journal/fold.ts';
 import type { RunLog } from '../journal/run-log.ts';
@@ -35,7 +35,7 @@ async function recoverAnswer(log: RunLog, place: PartPlace): Promise<void> {
 
 async function recoverImage(image: RunImage, log: RunLog, names: TargetNames, place: PartPlace): Promise<void> {
   const { index, source, stored } = image;
-  const own = [place.directory, place.fallback].map((where) => join(where, `${temporaryPrefix(`${log.run.asked.run}-${index}`)}.part`));
+  const own = [place.directory, place.fallback].map((where) => partPath(where, `${log.run.asked.run}-${index}`));
   const parts = [stored?.part, ...(source && 'part' in source ? [source.part] : own)];
   for (const part of parts) {
     const facts = part ? await inspectFile(part) : undefined;

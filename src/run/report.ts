@@ -5,6 +5,8 @@ import type { ImageFacts } from '../images/types.ts';
 /** One image that is saved; `path` is `-` for stdout. */
 export interface SavedImage extends ImageFacts {
   path: string;
+  /** Of what was made from another image: where that one stays; null when it does not. */
+  original?: string | null;
 }
 
 /** One image that is not. */
@@ -16,6 +18,8 @@ export interface FailedImage {
   output?: boolean;
   /** Whether it was meant for stdout, where nobody reads any more: no error to speak of, and the bytes are kept. */
   unread?: boolean;
+  /** Where the image is saved, when it is its conversion that failed. */
+  original?: string;
 }
 
 /** What became of a run. */
@@ -39,8 +43,16 @@ export function reportDocument({ run: { asked, answered }, images, failed, elaps
     model: asked.model,
     prompt: asked.prompt,
     params: asked.params,
-    images: images.map(({ path, bytes, sha256, format, width, height }) => ({ path, bytes, sha256, format, width, height })),
-    failed: failed.map(({ index, reason }) => ({ index, reason })),
+    images: images.map(({ path, bytes, sha256, format, width, height, original }) => ({
+      path,
+      bytes,
+      sha256,
+      format,
+      width,
+      height,
+      ...(original !== undefined && { original }),
+    })),
+    failed: failed.map(({ index, reason, original }) => ({ index, reason, ...(original !== undefined && { original }) })),
     usage: answered?.usage ?? null,
     expires: answered?.expires ?? null,
     elapsed_ms: Math.round(elapsedMs),

@@ -6,6 +6,7 @@ import type { Values } from '../options/settings.ts';
 import { awaitTask } from './ask.ts';
 import { deliver, downloadOptions, partPlace } from './deliver.ts';
 import { AnswerReceiver } from './receive.ts';
+import { makeResults } from './results.ts';
 import { recover, removeLeftovers } from './recover.ts';
 import type { Report } from './report.ts';
 import type { Services } from './services.ts';
@@ -27,14 +28,14 @@ export async function resumeRun(id: string, again: boolean, values: Values, serv
   const place = partPlace(names, services.state);
   const receiver = new AnswerReceiver(place, id);
   try {
-    if (again) for (const image of run.images) image.lost = null;
+    if (again) for (const image of run.images) image.lost = image.unmade = null;
     await recover(log, names, place);
     if (run.answered?.pending) {
       const { sources: _sources, ...pending } = run.answered;
       await awaitTask({ ...pending, images: [] }, values, receiver, log, services);
     }
     const downloads = await downloadOptions(run.asked.baseUrl, values);
-    const delivery = await deliver(log, { names, place, downloads }, services);
+    const delivery = await makeResults(log, await deliver(log, { names, place, downloads }, services), names, services);
     return { run, ...delivery, interrupted: undefined, elapsedMs: performance.now() - startedAt };
   } finally {
     services.progress.stop();
@@ -45,9 +46,9 @@ export async function resumeRun(id: string, again: boolean, values: Values, serv
 }
 
 /** The planned names; an image that was meant for stdout gets one in the current directory. */
-function namesOf({ naming, prompt, n, model, params, format, at, run }: Asked): TargetNames {
+function namesOf({ naming, prompt, n, model, params, format, at, run, edit }: Asked): TargetNames {
   if (naming) return TargetNames.resume(naming);
-  const fields = { prompt, n, model, size: typeof params.size === 'string' ? params.size : 'auto', format, at, id: run };
+  const fields = { prompt, n, model, size: typeof params.size === 'string' ? params.size : 'auto', format: edit?.convert ?? format, at, id: run };
   const to = { kind: 'files', directory: '.', template: undefined, stem: undefined, extension: undefined } as const;
-  return TargetNames.plan(to, fields, 'number', false);
+  return TargetNames.plan(to, fields, 'number', false, edit && { original: format, convert: edit.convert });
 }

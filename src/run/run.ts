@@ -1,5 +1,5 @@
 import { ImggenError, messageOf } from '../errors.ts';
-import { missingImages } from '../journal/fold.ts';
+import { missingImages, unmadeImages } from '../journal/fold.ts';
 import { RunLog } from '../journal/run-log.ts';
 import type { Run } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
@@ -8,6 +8,7 @@ import { deliver, downloadOptions, partPlace } from './deliver.ts';
 import type { Plan } from './plan.ts';
 import { AnswerReceiver } from './receive.ts';
 import type { FailedImage, Report } from './report.ts';
+import { makeResults } from './results.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -27,7 +28,8 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
     });
     // Also when the answer broke off: what had arrived whole is saved all the same.
     const downloads = await downloadOptions(values.baseUrl, values);
-    const { images, failed } = await deliver(log, { names, place, downloads }, services);
+    const delivery = await deliver(log, { names, place, downloads }, services);
+    const { images, failed } = await makeResults(log, delivery, names, services);
     if (broken !== undefined && images.length + failed.length === 0) throw broken;
     if (broken !== undefined) services.onWarning(`the answer broke off: ${messageOf(broken)}`);
     const interrupted = interruption(services.signal, log.run, broken !== undefined);
@@ -54,6 +56,7 @@ function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Ser
     format: plan.format,
     naming: plan.names?.absolute ?? null,
     sidecar: values.sidecar,
+    ...(plan.edit && { edit: plan.edit, keepOriginal: values.keepOriginal }),
     sandbox: values.sandbox,
   };
   return RunLog.begin(state, asked, machine, (error) => {
@@ -70,7 +73,7 @@ function neverCame({ asked, images, answered }: Run, broken: unknown): FailedIma
 
 /** The user's interruption, if the run could not end before it. */
 function interruption({ reason }: AbortSignal, run: Run, isBroken: boolean): ImggenError | undefined {
-  const missing = missingImages(run).length;
+  const missing = missingImages(run).length + unmadeImages(run).length;
   if (!(reason instanceof ImggenError) || (missing === 0 && !isBroken)) return undefined;
   return new ImggenError(reason.code, reason.message, { hint: `${missing} of ${run.asked.n} images are not saved yet: imggen resume` });
 }
