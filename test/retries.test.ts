@@ -1,25 +1,13 @@
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { type Answer, cats, gateway, silence } from './support/gateway.ts';
 import { imggen, start, testKey } from './support/imggen.ts';
+import { freePort } from './support/puppet.ts';
 
 const overloaded = (status: number, retryAfter?: string): Answer => ({
   status,
   ...(retryAfter === undefined ? {} : { headers: { 'retry-after': retryAfter } }),
   body: '{"error":{"type":"x","code":null,"message":"later"}}',
 });
-
-/** A port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('a generation that surely was not processed is sent again', () => {
   test.each([

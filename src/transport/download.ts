@@ -41,6 +41,7 @@ export async function* download(
       const range = offset > 0 && validator !== undefined ? { range: `bytes=${offset}-`, 'if-range': validator } : undefined;
       const answer = await http.get(url, range, { publicOnly });
       retryAfter = answer.headers['retry-after'];
+      if (!isWanted(answer)) answer.abandon();
       if (range && answer.status === 416) {
         // What came is no start of what is there now: the next try begins anew.
         validator = undefined;
@@ -63,8 +64,12 @@ export async function* download(
   }
 }
 
+function isWanted({ status }: Pick<Answer, 'status'>): boolean {
+  return status === 200 || status === 206;
+}
+
 function checkStatus(url: string, status: number): void {
-  if (status === 200 || status === 206) return;
+  if (isWanted({ status })) return;
   const message = `${shortUrl(url)} answered HTTP ${status}`;
   if (status === 429 || status >= 500) throw new NetworkFault('network', message, { sent: true });
   if ([403, 404, 410].includes(status)) throw new Gone('bad_answer', message, { cause: 'it is gone, or its URL has expired' });

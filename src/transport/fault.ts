@@ -42,7 +42,7 @@ export function networkFault(error: unknown, host: string, { sent, paid }: { sen
     });
   }
   // Also a body that is not what its Content-Encoding says (zlib, Brotli).
-  if (code === 'UND_ERR_HEADERS_OVERFLOW' || /^(HPE_|Z_DATA_|ERR__ERROR_)/.test(code)) {
+  if (/^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_CONTENT_LENGTH_MISMATCH$|Z_DATA_|ERR__ERROR_)/.test(code)) {
     return new NetworkFault('bad_answer', `the answer of ${host} is not proper HTTP`, {
       cause: message,
       hint: sent && paid ? hintUnknown : undefined,
@@ -58,7 +58,7 @@ export function networkFault(error: unknown, host: string, { sent, paid }: { sen
     });
   }
   return new NetworkFault('network', `the connection to ${host} was lost before the answer was complete`, {
-    cause: message,
+    cause: closed.includes(message) ? 'it was closed by the other side' : message,
     hint: paid ? hintUnknown : undefined,
     sent,
   });
@@ -66,6 +66,9 @@ export function networkFault(error: unknown, host: string, { sent, paid }: { sen
 
 /** For every failure after which nobody can say whether the images were made. */
 export const hintUnknown = 'it may have been generated and charged: look at your usage before you repeat it';
+
+/** What Node and undici say when the server closes the connection. */
+const closed: readonly string[] = ['socket hang up', 'aborted', 'other side closed'];
 
 /** undici and the happy-eyeballs of Node wrap what happened, sometimes several times. */
 function innermost(error: unknown): { code: string; message: string } {
@@ -75,5 +78,6 @@ function innermost(error: unknown): { code: string; message: string } {
     if (!(inner instanceof Error)) break;
     current = inner;
   }
-  return { code: current.code ?? '', message: current.message };
+  // undici's parser has a name for its errors, and no code.
+  return { code: current.code ?? (current.name === 'HTTPParserError' ? current.name : ''), message: current.message };
 }

@@ -1,15 +1,15 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import type { LookupFunction } from 'node:net';
-import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { ImggenError } from '../errors.ts';
-import { isLoopbackHost, publicLookup, refusePrivateLiteral } from './address.ts';
+import { publicLookup, refusePrivateLiteral } from './address.ts';
+import { DirectExchange } from './direct.ts';
+import { toTheLast, watched } from './body.ts';
 import { decoded } from './encoding.ts';
+import type { Exchange } from './exchange.ts';
 import { hintUnknown, NetworkFault, networkFault } from './fault.ts';
-import { type Proxies, proxiesOf } from './proxies.ts';
+import { Limits } from './limits.ts';
+import { type Proxies, proxiesOf, proxyFor } from './proxies.ts';
 import { retryDelay } from './retry.ts';
+import { Silence } from './silence.ts';
 import type { Answer, Trace } from './types.ts';
 
 export interface HttpOptions {
@@ -34,14 +34,9 @@ export interface PostOptions {
   onUnknown: () => void;
 }
 
-const connectTimeoutMs = 15_000;
 /** How long a download may say nothing. */
 const stallMs = 30_000;
 const redirectLimit = 5;
-/** Of an answer, in bytes. */
-const maxHeaderSize = 64 * 1024;
-/** undici's parser is WebAssembly, which V8 would optimise for longer than a run takes; Node 24 needs the last two. */
-const quickWasm: readonly string[] = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
 /** Statuses by which a server says that it did not take the request. */
 const notProcessed: readonly number[] = [429, 503];
 /** Statuses that leave it open. */
@@ -56,20 +51,22 @@ export interface GetOptions {
   timeoutMs?: number;
 }
 
-/** The HTTP client, once it is loaded. */
-interface Client {
-  request: typeof import('./undici.ts').request;
-  anywhere: Dispatcher;
-  /** For this machine itself. */
-  loopback: Dispatcher;
-  publicOnly: Dispatcher;
+/** What holds for one exchange. */
+interface ExchangeOptions {
+  /** For the whole answer, body included. */
+  timeoutMs: number | undefined;
+  /** For each silence, before the answer begins and within it. */
+  silenceMs: number | undefined;
+  publicOnly: boolean;
+  onSent: () => void;
 }
 
 /** HTTP as imggen needs it: one POST that costs money, and GETs that do not. */
 export class Http {
   readonly #options: HttpOptions;
   readonly #proxies: Proxies | undefined;
-  #client: Promise<Client> | undefined;
+  /** The ways that are in use, by proxy, or by which addresses they lead to. */
+  readonly #ways = new Map<string, Promise<Exchange>>();
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -91,29 +88,34 @@ export class Http {
     for (let attempt = 0; ; attempt += 1) {
       const last = attempt >= options.retries;
       let reason: string;
-      let retryAfter: string | undefined;
+      let waitMs: number | undefined;
       try {
         const answer = await this.#postOnce(url, headers, body, options);
         const isRefused = notProcessed.includes(answer.status);
         const isRepeatable = isRefused || (unknown.includes(answer.status) && options.retryUnknown());
-        retryAfter = answer.headers['retry-after'];
+        const retryAfter = answer.headers['retry-after'];
+        waitMs = waitBefore(attempt, retryAfter);
         // To wait longer than for an answer helps nobody: the user hears of it instead.
         if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return await read(answer);
         reason = `HTTP ${answer.status}`;
         if (isRefused) options.onSent(false);
         else options.onUnknown();
-        await discard(answer).catch(() => {});
+        answer.abandon();
       } catch (error) {
         if (last || !(error instanceof ImggenError) || !mayRepeat(error, options)) throw error;
         reason = error.message;
+        waitMs ??= waitBefore(attempt, undefined);
       }
-      await this.pause(url, reason, attempt, retryAfter);
+      await this.#pause(url, reason, waitMs);
     }
   }
 
   /** Waits before repeat number `attempt` (from 0). */
   async pause(url: string, reason: string, attempt: number, retryAfter: string | undefined): Promise<void> {
-    const waitMs = retryDelay(attempt, retryAfter, Math.random(), new Date());
+    await this.#pause(url, reason, waitBefore(attempt, retryAfter));
+  }
+
+  async #pause(url: string, reason: string, waitMs: number): Promise<void> {
     this.#options.trace({ kind: 'retry', url, reason, waitMs });
     await this.wait(waitMs);
   }
@@ -130,17 +132,14 @@ export class Http {
    */
   async get(url: string, headers: Readonly<Record<string, string>> = {}, options: GetOptions = {}): Promise<Answer> {
     const { redirects: limit = redirectLimit, publicOnly = false, timeoutMs } = options;
-    const signals = [this.#options.signal, ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(Math.max(0, timeoutMs))])];
+    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const remaining = () => (deadline === undefined ? undefined : Math.max(0, deadline - performance.now()));
     let current = url;
     for (let redirects = 0; ; redirects += 1) {
       if (!isHttp(current)) throw new ImggenError('bad_answer', `${shortUrl(current)} is not an http(s) URL`);
       if (publicOnly) refusePrivateLiteral(current);
-      const answer = await this.#exchange('GET', current, headers, undefined, {
-        headersTimeout: stallMs,
-        bodyTimeout: stallMs,
-        signal: AbortSignal.any(signals),
-        publicOnly,
-      });
+      const silence = { silenceMs: stallMs, timeoutMs: remaining() };
+      const answer = await this.#exchange('GET', current, headers, undefined, { ...silence, publicOnly, onSent: () => {} });
       const location = answer.headers.location;
       if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
       await discard(answer);
@@ -151,7 +150,7 @@ export class Http {
 
   /** Ends the connections that are kept for more. */
   async close(): Promise<void> {
-    await this.#client?.then(({ anywhere, loopback, publicOnly }) => Promise.all([anywhere, loopback, publicOnly].map((each) => each.destroy()))).catch(() => {});
+    await Promise.all([...this.#ways.values()].map(async (way) => (await way).close())).catch(() => {});
   }
 
   async #postOnce(
@@ -160,37 +159,9 @@ export class Http {
     body: string,
     { timeoutMs, onSent }: PostOptions,
   ): Promise<Answer> {
-    const timer = new AbortController();
-    const timeout = setTimeout(() => timer.abort(), timeoutMs);
-    const watch = watchSending(url, onSent);
-    const host = new URL(url).host;
-    const fail = (error: unknown): unknown => {
-      this.#options.signal.throwIfAborted();
-      if (!timer.signal.aborted) return error;
-      return new NetworkFault('timeout', `${host} did not answer within ${timeoutMs / 1000} s`, {
-        hint: watch.sent() ? hintUnknown : 'allow more: --timeout; nothing was sent',
-        sent: watch.sent(),
-        passing: false,
-      });
-    };
-    const end = () => {
-      clearTimeout(timeout);
-      watch.stop();
-    };
-    try {
-      const answer = await this.#exchange('POST', url, headers, body, {
-        // undici's own limits would cut a slow generation off, whatever --timeout says.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        signal: AbortSignal.any([this.#options.signal, timer.signal]),
-        publicOnly: false,
-        sent: watch.sent,
-      });
-      return { ...answer, body: guarded(answer.body, fail, end) };
-    } catch (error) {
-      end();
-      throw fail(error);
-    }
+    onSent(false);
+    const limits = { timeoutMs, silenceMs: undefined, publicOnly: false };
+    return await this.#exchange('POST', url, headers, body, { ...limits, onSent: () => onSent(true) });
   }
 
   async #exchange(
@@ -198,66 +169,66 @@ export class Http {
     url: string,
     headers: Readonly<Record<string, string>>,
     body: string | undefined,
-    limits: { headersTimeout: number; bodyTimeout: number; signal: AbortSignal; publicOnly: boolean; sent?: () => boolean },
+    { timeoutMs, silenceMs, publicOnly, onSent }: ExchangeOptions,
   ): Promise<Answer> {
     const { trace, userAgent, signal } = this.#options;
     const { host } = new URL(url);
-    const { request, anywhere, loopback, publicOnly } = await this.#load();
-    let responded = false;
-    const fault = (error: unknown) => {
+    const fate = { sent: false, paid: method === 'POST' };
+    const limits = new Limits(signal);
+    if (timeoutMs !== undefined) limits.after(timeoutMs, () => limits.end(tooLate(host, timeoutMs, fate)));
+    const silence = silenceMs === undefined ? undefined : new Silence(silenceMs, limits, host);
+    const fault = (error: unknown): unknown => {
+      limits.release();
       signal.throwIfAborted();
-      if (error instanceof ImggenError) return error;
-      return networkFault(error, host, { sent: responded || limits.sent?.() === true, paid: method === 'POST' });
+      return error instanceof ImggenError ? error : networkFault(error, host, fate);
     };
     const all = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity', ...headers };
     trace({ kind: 'request', method, url, headers: all, ...(body === undefined ? {} : { body }) });
-    const silence = new AbortController();
-    const silent = () => silence.abort(new NetworkFault('network', `${host} did not answer within ${limits.headersTimeout / 1000} s`, { sent: true }));
-    const timer = limits.headersTimeout > 0 ? setTimeout(silent, limits.headersTimeout) : undefined;
-    const ended = AbortSignal.any([limits.signal, silence.signal]);
     try {
-      const answer = request(url, {
+      const way = await this.#way(url, publicOnly);
+      const answer = await way.send({
         method,
+        url,
         headers: all,
-        body: body ?? null,
-        dispatcher: limits.publicOnly ? publicOnly : isLoopbackHost(url) ? loopback : anywhere,
-        headersTimeout: 0,
-        bodyTimeout: limits.bodyTimeout,
-        signal: ended,
-        // A connection that is used once cannot have been closed by the server in the meantime.
-        reset: method === 'POST',
+        body,
+        signal: limits.signal,
+        onSent: () => {
+          fate.sent = true;
+          onSent();
+        },
       });
-      const response = await orAborted(answer, ended);
-      responded = true;
-      const received = flat(response.headers);
-      trace({ kind: 'response', method, url, status: response.statusCode, headers: received });
-      const bytes = await decoded(toTheLast(response.body), received['content-encoding']);
-      return { status: response.statusCode, headers: received, body: guarded(bytes, fault, () => {}) };
+      trace({ kind: 'response', method, url, status: answer.status, headers: answer.headers });
+      silence?.heard();
+      const bytes = await decoded(toTheLast(answer.body), answer.headers['content-encoding']);
+      const end = () => limits.release();
+      return {
+        status: answer.status,
+        headers: answer.headers,
+        body: watched(bytes, { silence, translate: fault, end }),
+        abandon: () => {
+          end();
+          answer.body.destroy();
+        },
+      };
     } catch (error) {
       throw fault(error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 
-  #load(): Promise<Client> {
-    this.#client ??= this.#connect();
-    return this.#client;
+  #way(url: string, publicOnly: boolean): Promise<Exchange> {
+    const proxy = this.#proxies && proxyFor(url, this.#proxies);
+    const key = proxy ?? (publicOnly ? 'public' : 'anywhere');
+    const way = this.#ways.get(key) ?? openWay(proxy, publicOnly);
+    this.#ways.set(key, way);
+    return way;
   }
+}
 
-  async #connect(): Promise<Client> {
-    for (const flag of quickWasm) setFlagsFromString(flag);
-    const { request, Agent, EnvHttpProxyAgent } = await import('./undici.ts');
-    const proxies = this.#proxies;
-    const agent = (lookup?: LookupFunction): Dispatcher => {
-      const options = { connect: { timeout: connectTimeoutMs, ...(lookup && { lookup }) }, maxHeaderSize };
-      return proxies ? new EnvHttpProxyAgent({ ...options, ...proxies }) : new Agent(options);
-    };
-    const anywhere = agent();
-    // A proxy has no business between this machine and itself.
-    const loopback = proxies ? new Agent({ maxHeaderSize }) : anywhere;
-    return { request, anywhere, loopback, publicOnly: agent(publicLookup) };
-  }
+/** Most have no proxy, and do not load what one needs. */
+async function openWay(proxy: string | undefined, publicOnly: boolean): Promise<Exchange> {
+  if (proxy === undefined) return new DirectExchange(publicOnly ? publicLookup : undefined);
+  const { ProxiedExchange } = await import('./proxied.ts');
+  return new ProxiedExchange(proxy);
 }
 
 /** Whether a try that failed may be repeated: surely when it never left, else by the user's choice. */
@@ -269,68 +240,19 @@ function mayRepeat(error: ImggenError, { retryUnknown, onUnknown }: PostOptions)
   return true;
 }
 
-/** Says whether the POST's headers were written to a connection: from then on its fate is unknown. */
-function watchSending(url: string, onSent: (sent: boolean) => void): { sent: () => boolean; stop: () => void } {
-  const { pathname, search } = new URL(url);
-  let sent = false;
-  onSent(false);
-  const onHeaders = (message: unknown) => {
-    const { request } = message as { request: { method: string; path: string } };
-    // Through a proxy for plain http the path is the whole URL.
-    if (request.method !== 'POST' || !request.path.endsWith(pathname + search)) return;
-    sent = true;
-    onSent(true);
-  };
-  subscribe('undici:client:sendHeaders', onHeaders);
-  return { sent: () => sent, stop: () => unsubscribe('undici:client:sendHeaders', onHeaders) };
+function waitBefore(attempt: number, retryAfter: string | undefined): number {
+  return retryDelay(attempt, retryAfter, Math.random(), new Date());
 }
 
-/** undici hears of an abort only once it is connected, which a proxy that says nothing puts off for ever. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-  });
-  signal.addEventListener('abort', abort);
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-/** A body whose errors are translated, and whose end is told of. */
-async function* guarded(
-  body: AsyncIterable<Uint8Array>,
-  translate: (error: unknown) => unknown,
-  end: () => void,
-): AsyncGenerator<Uint8Array, void> {
-  try {
-    yield* body;
-  } catch (error) {
-    throw translate(error);
-  } finally {
-    end();
-  }
-}
-
-/** A stream that breaks forgets what of it waits to be read; here that comes first. */
-async function* toTheLast(body: Readable): AsyncGenerator<Uint8Array, void> {
-  try {
-    yield* body;
-  } catch (error) {
-    for (let rest = body.read() as Uint8Array | null; rest !== null; rest = body.read() as Uint8Array | null) yield rest;
-    throw error;
-  }
+/** The whole answer has not come in time. A GET costs nothing, and can be repeated. */
+function tooLate(host: string, timeoutMs: number, { sent, paid }: { sent: boolean; paid: boolean }): NetworkFault {
+  const hint = sent ? hintUnknown : 'allow more: --timeout; nothing was sent';
+  const message = `${host} did not answer within ${timeoutMs / 1000} s`;
+  return new NetworkFault('timeout', message, { hint: paid ? hint : undefined, sent, passing: !paid });
 }
 
 async function discard({ body }: Answer): Promise<void> {
   for await (const _ of body) break;
-}
-
-function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
 }
 
 function isHttp(url: string): boolean {

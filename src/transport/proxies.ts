@@ -1,6 +1,7 @@
 import { usageError } from '../errors.ts';
+import { isLoopbackHost } from './address.ts';
 
-/** The proxies of an environment, as undici takes them. */
+/** The proxies of an environment. */
 export interface Proxies {
   httpProxy: string;
   httpsProxy: string;
@@ -15,6 +16,25 @@ export function proxiesOf(env: Readonly<Record<string, string | undefined>>): Pr
   const [httpProxy, httpsProxy] = [proxy(env, 'HTTP_PROXY'), proxy(env, 'HTTPS_PROXY')];
   if (httpProxy === '' && httpsProxy === '') return undefined;
   return { httpProxy, httpsProxy, noProxy: env.no_proxy ?? env.NO_PROXY ?? '' };
+}
+
+/**
+ * The proxy that a URL goes through; undefined: none. The rules are undici's: https without a proxy of its own takes the
+ * other, and a host of NO_PROXY stands for its subdomains as well, `host:port` for that port alone, `*` for everything.
+ */
+export function proxyFor(url: string, { httpProxy, httpsProxy, noProxy }: Proxies): string | undefined {
+  // A proxy has no business between this machine and itself.
+  if (isLoopbackHost(url)) return undefined;
+  const { protocol, hostname, port } = new URL(url);
+  const isSecure = protocol === 'https:';
+  const isExcepted = noProxy.split(/[,\s]+/).some((entry) => {
+    const [, name = entry, only] = /^(.+):(\d+)$/.exec(entry) ?? [];
+    if (only !== undefined && Number(only) !== Number(port || (isSecure ? 443 : 80))) return false;
+    const host = name.replace(/^\*?\./, '').toLowerCase();
+    return host !== '' && (host === hostname || hostname.endsWith(`.${host}`));
+  });
+  if (isExcepted || noProxy.trim() === '*') return undefined;
+  return (isSecure && httpsProxy) || httpProxy || undefined;
 }
 
 function proxy(env: Readonly<Record<string, string | undefined>>, name: string): string {

@@ -4,6 +4,8 @@ export interface Answer {
   /** By lower-case name; of repeated headers the values joined by a comma. */
   headers: Readonly<Record<string, string>>;
   body: AsyncIterable<Uint8Array>;
+  /** Ends the exchange, for who does not want the body. */
+  abandon: () => void;
 }
 
 /** One step of an HTTP exchange. Headers and body may hold secrets: whoever shows them shortens them. */

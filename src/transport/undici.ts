@@ -1,8 +1,31 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
+import { type Dispatcher, ProxyAgent } from 'undici';
 
 /** What imggen uses of undici, as one module to load when it is needed: a bundle keeps these names, not CommonJS's. */
-export { Agent, EnvHttpProxyAgent, request } from 'undici';
+export { request } from 'undici';
+
+/** A request's options, with who is told right before it is written. */
+export interface Told {
+  onSent: () => void;
+}
+
+/** A proxy agent that tells each request when its own first byte is about to be written, behind the proxy. */
+export class TellingProxyAgent extends ProxyAgent {
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const connect = handler.onConnect;
+    // undici calls this once a request has a connection: it is written unless it is aborted.
+    handler.onConnect = function onConnect(abort) {
+      let isAborted = false;
+      connect?.call(this, (reason) => {
+        isAborted = true;
+        abort(reason);
+      });
+      if (!isAborted) (options as Dispatcher.DispatchOptions & Told).onSent();
+    };
+    return super.dispatch(options, handler);
+  }
+}
 
 /** What undici keeps on a socket, as far as it is needed here. */
 interface Parser {

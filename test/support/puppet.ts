@@ -60,6 +60,16 @@ export async function tcp(accept: (socket: Socket) => void = () => {}): Promise<
   return (server.address() as AddressInfo).port;
 }
 
+/** A port on which nothing listens. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 /** Something that one side waits for and the other lets happen. */
 export function event(): { happen: () => void; happened: Promise<void> } {
   let happen = (): void => {};
@@ -98,9 +108,9 @@ export async function proxyTo(origin: string): Promise<{ url: string; hosts: str
   proxy.on('connect', ({ url = '' }, socket) => {
     hosts.push(url);
     const onward = connect(Number(port), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
-    for (const end of [socket, onward]) {
+    for (const [end, other] of [[socket, onward], [onward, socket]] as [Socket, Socket][]) {
       sockets.add(end);
-      end.on('error', () => {});
+      end.on('error', () => other.resetAndDestroy());
     }
     socket.pipe(onward).pipe(socket);
   });
