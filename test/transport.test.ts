@@ -269,3 +269,34 @@ test('https without a proxy of its own takes the other, and not the other way ro
   expect(proxyFor('https://a.example/', { httpProxy: 'http', httpsProxy: '', noProxy: '' })).toBe('http');
   expect(proxyFor('http://a.example/', { httpProxy: '', httpsProxy: 'https', noProxy: '' })).toBeUndefined();
 });
+
+describe('the pace that several POSTs share', () => {
+  const paced = (events: string[]) => http({
+    pace: {
+      turn: async () => void events.push('turn'),
+      hold: (waitMs) => void events.push(`hold ${waitMs}`),
+    },
+  });
+
+  test.each([429, 503])('is told of %d, and asked before each try', async (status) => {
+    const events: string[] = [];
+    const refusal = (after: string) => ({ status, headers: { 'retry-after': after } });
+    const api = await gateway({ generation: [refusal('0.01'), refusal('0.02')] });
+    const outcome = await post(paced(events), `${api.baseUrl}/image/generation`, { retries: 1 });
+    expect(outcome).toMatchObject({ status });
+    expect(events).toEqual(['turn', 'hold 10', 'turn', 'hold 20']);
+  });
+
+  test('is not told of anything else', async () => {
+    const events: string[] = [];
+    const api = await gateway({ generation: [{ status: 500 }] });
+    await post(paced(events), `${api.baseUrl}/image/generation`);
+    expect(await post(paced(events), `http://127.0.0.1:${await freePort()}/`)).toMatchObject({ sent: false });
+    expect(events).toEqual(['turn', 'turn']);
+  });
+
+  test('can end a POST', async () => {
+    const turn = () => Promise.reject(new Error('no more'));
+    await expect(post(http({ pace: { turn, hold: () => {} } }), 'http://127.0.0.1:1/', { retries: 5 })).rejects.toThrow('no more');
+  });
+});

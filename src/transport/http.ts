@@ -10,7 +10,7 @@ import { Limits } from './limits.ts';
 import { type Proxies, proxiesOf, proxyFor } from './proxies.ts';
 import { retryDelay } from './retry.ts';
 import { Silence } from './silence.ts';
-import type { Answer, Trace } from './types.ts';
+import type { Answer, Pace, Trace } from './types.ts';
 
 export interface HttpOptions {
   env: Readonly<Record<string, string | undefined>>;
@@ -19,6 +19,8 @@ export interface HttpOptions {
   userAgent: string;
   /** Told of each exchange, for `--verbose`. */
   trace: (event: Trace) => void;
+  /** Shared by several POSTs; none by default. */
+  pace?: Pace;
 }
 
 export interface PostOptions {
@@ -85,16 +87,19 @@ export class Http {
     options: PostOptions,
     read: (answer: Answer) => Promise<T>,
   ): Promise<T> {
+    const { pace } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       const last = attempt >= options.retries;
       let reason: string;
       let waitMs: number | undefined;
+      await pace?.turn();
       try {
         const answer = await this.#postOnce(url, headers, body, options);
         const isRefused = notProcessed.includes(answer.status);
         const isRepeatable = isRefused || (unknown.includes(answer.status) && options.retryUnknown());
         const retryAfter = answer.headers['retry-after'];
         waitMs = waitBefore(attempt, retryAfter);
+        if (isRefused) pace?.hold(waitMs);
         // To wait longer than for an answer helps nobody: the user hears of it instead.
         if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return await read(answer);
         reason = `HTTP ${answer.status}`;

@@ -13,3 +13,11 @@ export type Trace =
   | { kind: 'request'; method: string; url: string; headers: Readonly<Record<string, string>>; body?: string }
   | { kind: 'response'; method: string; url: string; status: number; headers: Readonly<Record<string, string>> }
   | { kind: 'retry'; url: string; reason: string; waitMs: number };
+
+/** What several POSTs of one process share, so that a server that is overloaded gets less from all of them. */
+export interface Pace {
+  /** Awaited before each try of a POST, and before its timeout begins. What it throws ends the POST. */
+  turn: () => Promise<void>;
+  /** Told after each 429 and 503 how long the retry rule waits, in milliseconds, also when no try is left. */
+  hold: (waitMs: number) => void;
+}
