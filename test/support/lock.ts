@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,15 +56,23 @@ export function runWorker(program: string, args: readonly string[], options: { u
   return { exit: status, said: linesOf(stdout) };
 }
 
-/** Starts a worker, to be killed; `over` tells what it said until its end. */
-export function startWorker(program: string, args: readonly string[]): { child: ChildProcess; over: Promise<Said[]> } {
+interface Worker {
+  child: ChildProcess;
+  /** Kept when it says its first word, or ends. */
+  speaks: Promise<unknown>;
+  /** What it said until its end. */
+  over: Promise<Said[]>;
+}
+
+/** Starts a worker, to be killed. */
+export function startWorker(program: string, args: readonly string[]): Worker {
   const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => void (text += chunk.toString()));
   const over = new Promise<Said[]>((resolve) => {
     child.on('close', () => resolve(linesOf(text)));
   });
-  return { child, over };
+  return { child, over, speaks: Promise.race([once(child.stdout, 'data'), over]) };
 }
 
 function linesOf(text: string): Said[] {

@@ -21,7 +21,7 @@ async function jobs() {
   const [from, to, batch] = rest.map(Number);
   for (let start = from; start < to; start += batch) {
     const log = LockLog.open(lockPath, machine);
-    const due = Array.from({ length: batch }, (_, k) => `out/${start + k}.png`).filter((key) => !log.entries.has(key));
+    const due = Array.from({ length: Math.min(batch, to - start) }, (_, k) => `out/${start + k}.png`).filter((key) => !log.entries.has(key));
     for (let k = 0; k < due.length; k += 2) await Promise.all(due.slice(k, k + 2).map((key) => job(log, key)));
     await log.close();
     say({ closed: start });
