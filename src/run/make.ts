@@ -38,7 +38,7 @@ export async function makeOutput(
 export async function makePart(original: string, edit: Edit, target: string, name: string): Promise<StoredPart> {
   const place = { directory: dirname(target), fallback: dirname(original) };
   // One that a killed process left may be a result already, under its second name: writing into it would destroy that.
-  await removePart(partPath(place.directory, name));
+  for (const directory of Object.values(place)) await removePart(partPath(directory, name));
   const part = await PartFile.create(place, name);
   try {
     await convertImage(original, edit, part.path);

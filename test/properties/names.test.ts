@@ -2,6 +2,7 @@ import { isAbsolute, join, relative } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { ImggenError } from '../../src/errors.ts';
+import { resultPath } from '../../src/files/result.ts';
 import { slug } from '../../src/files/slug.ts';
 import { destination, TargetNames } from '../../src/files/target.ts';
 import { fieldNames, type NameFields, namePattern } from '../../src/files/template.ts';
@@ -117,23 +118,27 @@ describe('TargetNames', () => {
       ),
       fc.constantFrom('number', 'overwrite', 'skip'),
       fc.boolean(),
-      (fields, { out, name }, collision, sidecar) => {
+      fc.option(fc.record({ original: fc.constantFrom('png', 'jpeg', 'webp'), convert: fc.constantFrom(null, 'webp', 'avif') }), { nil: undefined }),
+      (fields, { out, name }, collision, sidecar, edited) => {
         let names: TargetNames;
         try {
           const to = destination(out, name);
           if (to.kind !== 'files') return expect.unreachable();
-          names = TargetNames.plan(to, fields, collision, sidecar);
+          names = TargetNames.plan(to, fields, collision, sidecar, edited);
         } catch (error) {
           expect(error).toBeInstanceOf(ImggenError);
           expect((error as ImggenError).code).toBe('usage');
           return;
         }
-        const { targets } = names.naming;
+        const { targets, results } = names.naming;
         expect(new Set(targets.map(({ path }) => path)).size).toBe(fields.n);
         const candidates = names.candidates(targets[0], 'webp');
         const tried = Array.from({ length: 12 }, () => candidates.next().value);
         expect(new Set(tried).size).toBe(tried.length);
-        for (const path of [...targets.map(({ path }) => path), ...tried]) expectBelow(path);
+        const images = [...targets.map(({ path }) => path), ...tried];
+        const made = results ? images.map((path) => resultPath(path, results.extension)) : [];
+        for (const path of [...images, ...made]) expectBelow(path);
+        for (const [k, path] of made.entries()) expect(path).not.toBe(images[k]);
       },
     ),
     4,

@@ -139,6 +139,7 @@ async function oneRun(number) {
   const args = [`chaos ${number}`, '-n', String(1 + Math.floor(random() * 4)), '-m', 'any', '-s', pick(['256x256', '512x512']), '-f', pick(['png', 'png', 'jpeg', 'webp'])];
   args.push('--name', pick(['pic-{i}', 'pic-{i}', 'deep/pic-{i}']));
   if (random() < 0.25) args.push('--sidecar');
+  if (random() < 0.3) args.push('--convert', pick(['webp', 'jpeg', 'avif']), ...pick([[], [], ['--no-keep-original']]));
   if (!answer.endsWith('url') && random() < 0.4) args.push('--stream');
   const mode = pick(['time', 'time', 'event', 'event', 'never']);
   const { exit, stderr } = await watched(run(args, { IMGGEN_BASE_URL: baseUrl }), mode);
@@ -212,12 +213,14 @@ async function checkAll() {
     answered.sources.forEach((_source, k) => {
       const saved = of('saved').findLast(({ index }) => index === k + 1);
       check(saved, `${asked.prompt} (${name}): image ${k + 1} of its answer is not saved: ${JSON.stringify(of('lost'))}`);
+      const made = of('made').some(({ index }) => index === k + 1);
+      check(made === (asked.edit !== undefined), `${asked.prompt} (${name}): image ${k + 1} is ${made ? '' : 'not '}converted`);
     });
     // One image has one place, also when it was saved twice over.
-    for (const { index, path: file, facts } of of('saved')) {
+    for (const { type, index, path: file, facts } of [...(asked.keepOriginal === false ? [] : of('saved')), ...of('made')]) {
       const other = expected.get(file);
-      check(!other || other.key === `${name} ${index}`, `${file} belongs to two images`);
-      expected.set(file, { key: `${name} ${index}`, facts });
+      check(!other || other.key === `${name} ${index} ${type}`, `${file} belongs to two images`);
+      expected.set(file, { key: `${name} ${index} ${type}`, facts });
     }
   }
   const keys = [...expected.values()].map(({ key }) => key);
