@@ -2,8 +2,8 @@ import type Sharp from 'sharp';
 import { ImggenError, messageOf } from '../errors.ts';
 import type { ConvertFormat } from './types.ts';
 
-/** Threads that one conversion may use. More of them cost memory, and help AVIF alone. */
-const threads = 2;
+/** Threads that one conversion may use. A second one helps AVIF alone, and doubles its memory. */
+const threads = 1;
 
 let loaded: Promise<typeof Sharp> | undefined;
 
