@@ -153,6 +153,12 @@ describe('what cannot be converted', () => {
     await expect(converted(huge, { convert: 'webp' })).rejects.toMatchObject({ code: 'incomplete', reason: expect.stringContaining('pixel limit') });
   });
 
+  test('is told: an image that is gone, whatever its path says', async () => {
+    const place = new Place();
+    const gone = convertImage(join(place.cwd, 'permission denied', 'read-only.png'), { ...nothing, convert: 'png' }, join(place.cwd, 'out'));
+    await expect(gone).rejects.toMatchObject({ code: 'incomplete', reason: expect.stringContaining('missing') });
+  });
+
   test('is no matter of the image when the place is at fault', async () => {
     const place = new Place();
     place.write('in.png', image('cat.png'));

@@ -216,7 +216,7 @@ describe('names that are taken', () => {
     ['-o cat.webp --convert webp', 'cat.original.png', 'cat.original.png exists'],
     ['-o cat.png --resize 4x', 'cat.original.png', 'cat.original.png exists'],
     ['-o cat.webp --convert webp --sidecar', 'cat.webp.json', 'cat.webp.json exists'],
-    ['-o cat.webp --convert webp --skip-existing', 'cat.original.jpg', 'cat.original.png exists, and cat.webp, which is made from it, does not'],
+    ['-o cat.webp --convert webp --skip-existing', 'cat.original.jpg', 'cat.original.jpg exists, and cat.webp, which is made from it, does not'],
   ])('%s beside %s: exit 8', async (args, existing, message) => {
     const place = new Place();
     place.write(existing, 'precious');

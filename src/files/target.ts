@@ -183,11 +183,12 @@ export class TargetNames {
    */
   #isDone(path: string): boolean {
     const { results } = this.naming;
-    if (!results) return existsInSomeFormat(path);
+    if (!results) return inSomeFormat(path) !== undefined;
     const result = resultPath(path, results.extension);
-    if (results.extension === null ? existsInSomeFormat(result) : existsSync(result)) return true;
-    if (!existsInSomeFormat(path)) return false;
-    throw new ImggenError('output', `${path} exists, and ${result}, which is made from it, does not`, {
+    if (results.extension === null ? inSomeFormat(result) !== undefined : existsSync(result)) return true;
+    const original = inSomeFormat(path);
+    if (original === undefined) return false;
+    throw new ImggenError('output', `${original} exists, and ${result}, which is made from it, does not`, {
       hint: 'imggen resume makes it after an interruption; else move the original away, or use --overwrite',
     });
   }
@@ -208,8 +209,11 @@ export class TargetNames {
   }
 }
 
-/** The API may have made another format than was asked for: to skip must not mean to pay for it again and again. */
-function existsInSomeFormat(path: string): boolean {
+/**
+ * A file of this name that exists, whatever its extension: the API may have made another format than was asked for, and
+ * to skip must not mean to pay for it again and again.
+ */
+function inSomeFormat(path: string): string | undefined {
   const stem = path.slice(0, -extname(path).length);
-  return existsSync(path) || Object.keys(formatOfExtension).some((extension) => existsSync(`${stem}.${extension}`));
+  return [path, ...Object.keys(formatOfExtension).map((extension) => `${stem}.${extension}`)].find((each) => existsSync(each));
 }
