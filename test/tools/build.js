@@ -13,8 +13,8 @@ const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), '
 const slim = {
   name: 'slim',
   setup({ onResolve }) {
-    const instead = { undici: 'undici.js', 'node:http2': 'http2.js', 'ajv/dist/2020.js': 'ajv.js', 'ajv-formats': 'ajv.js' };
-    onResolve({ filter: /^(undici|node:http2|ajv\/dist\/2020\.js|ajv-formats)$/ }, ({ path: name }) => ({
+    const instead = { undici: 'undici.js', 'node:http2': 'http2.js', 'ajv/dist/2020.js': 'ajv.js', 'ajv-formats': 'ajv.js', yaml: 'yaml.js' };
+    onResolve({ filter: /^(undici|yaml|node:http2|ajv\/dist\/2020\.js|ajv-formats)$/ }, ({ path: name }) => ({
       path: path.join(root, 'test/tools/slim', instead[name]),
     }));
   },
