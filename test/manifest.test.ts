@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -347,6 +348,12 @@ describe('a file', () => {
     expect(await open('gone.yaml')).toMatchObject({ code: 'usage', message: 'cannot read gone.yaml', hint: expect.stringContaining('ENOENT') });
     expect(await open('link.txt')).toMatchObject({ code: 'usage', message: 'cannot read link.txt' });
     expect(await open('folder.yaml')).toMatchObject({ code: 'usage', message: 'folder.yaml is a directory' });
+  });
+
+  it.skipIf(process.platform === 'win32')('that is a pipe is refused, even if nobody writes into it', async () => {
+    const path = join(new Place().cwd, 'pipe');
+    execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
+    expect(await refusal(openManifest({ path, shown: 'pipe' }))).toMatchObject({ code: 'usage', message: 'pipe is not a file' });
   });
 
   it('that is changed after it was checked is refused', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ImggenError, messageOf, usageError } from '../errors.ts';
@@ -23,7 +23,8 @@ export interface Source {
 export async function openFile(file: string, shown: string): Promise<Source> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(file);
+    // Opening a pipe would wait for somebody to write into it; Windows has neither.
+    handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const about = await handle.stat();
     if (about.isDirectory()) throw usageError(`${shown} is a directory`);
     // A pipe can be read only once, and would have its lock file beside it.
