@@ -8,6 +8,7 @@ declare const __VERSION__: string;
 
 /** The commands besides generate, in the order of the help. */
 const commands = {
+  batch: 'generate the images that a file declares, as far as they are out of date',
   resume: 'finish what was paid for and not saved: download again, no new generation',
   history: 'what was generated: when, prompt, files, usage, request id',
   models: 'what each known model accepts',
@@ -18,7 +19,7 @@ const commands = {
 } as const;
 
 /** Commands that are planned: as a prompt they would be a surprise on the bill. */
-const laterCommands: readonly string[] = ['batch', 'gallery', 'completion', 'doctor'];
+const laterCommands: readonly string[] = ['gallery', 'completion', 'doctor'];
 
 /** Runs the command line to its end and sets the exit code. The only place that turns an error into one. */
 export async function main(argv: readonly string[] = process.argv.slice(2), host: Host = realHost()): Promise<void> {

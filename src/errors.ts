@@ -9,6 +9,7 @@ export const exitCodes = {
   6: "network: cannot connect, TLS, timeout, 5xx, an answer that is not the API's",
   7: 'incomplete: some images are not saved; `imggen resume` fetches what can still be had',
   8: 'cannot write the output',
+  9: '`batch --check`: something is out of date',
   130: 'interrupted by SIGINT (Ctrl-C)',
   143: 'interrupted by SIGTERM',
 } as const;
@@ -35,6 +36,7 @@ const exitOf = {
   incomplete: 7,
   pending: 7,
   output: 8,
+  out_of_date: 9,
   interrupted: 130,
   terminated: 143,
 } as const satisfies Record<string, ExitCode>;

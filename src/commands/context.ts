@@ -1,6 +1,6 @@
 import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
-import { type Flags, resolveSettings, type Resolved } from '../options/resolve.ts';
+import { type Flags, type Layers, resolveSettings, type Resolved } from '../options/resolve.ts';
 import { isLoopbackHost } from '../transport/address.ts';
 import { closest } from '../similar.ts';
 import { keys } from '../options/settings.ts';
@@ -13,6 +13,8 @@ export interface Settings extends Resolved {
   directories: Directories;
   /** The profile in use, if any. */
   profile: string | undefined;
+  /** Where the values come from that no flag gives. */
+  layers: Omit<Layers, 'flags'>;
 }
 
 /**
@@ -25,15 +27,10 @@ export async function loadSettings(flags: Flags, host: Host): Promise<Settings> 
   const path = configPath(dirs.config);
   checkKeys(file, path);
   const profile = profileName(flags, host, file);
-  const resolved = resolveSettings({
-    flags,
-    env: host.env,
-    profile: profile === undefined ? undefined : file.profiles[profile],
-    file: file.values,
-    path,
-  });
+  const layers = { env: host.env, profile: profile === undefined ? undefined : file.profiles[profile], file: file.values, path };
+  const resolved = resolveSettings({ ...layers, flags });
   if (resolved.values.apiKey) host.secrets.push(resolved.values.apiKey);
-  return { ...resolved, directories: dirs, profile };
+  return { ...resolved, directories: dirs, profile, layers };
 }
 
 function profileName(flags: Flags, host: Host, file: ConfigFile): string | undefined {

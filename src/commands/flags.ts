@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { usageError } from '../errors.ts';
+import { InvalidValue } from '../options/parse.ts';
 import { type Key, keys, settings } from '../options/settings.ts';
 import type { Json } from '../request/types.ts';
 
@@ -16,7 +17,7 @@ export interface GenerateFlags extends Readonly<Record<string, unknown>> {
 
 /** Adds every flag of generate to a command. */
 export function addGenerateFlags(command: Command): Command {
-  for (const key of keys) addSetting(command, key);
+  addSettings(command);
   const own: [group: string, flags: string, help: string][] = [
     ['Image', '--prompt-file <file>', 'read the prompt from a file'],
     ['Files', '--overwrite', 'replace files that exist'],
@@ -26,6 +27,16 @@ export function addGenerateFlags(command: Command): Command {
     ['API', '--profile <name>', 'a named set of config values'],
   ];
   for (const [group, flags, help] of own) command.addOption(new Option(flags, help).helpGroup(`${group}:`));
+  return addParamFlag(command);
+}
+
+/** Adds the flag of every setting that has one. */
+export function addSettings(command: Command): void {
+  for (const key of keys) addSetting(command, key);
+}
+
+/** Adds `--param`. */
+export function addParamFlag(command: Command): Command {
   const param = new Option('--param <name=value>', 'any other field of the API, repeatable; JSON or text').helpGroup('API:');
   return command.addOption(param.argParser(addParam));
 }
@@ -70,4 +81,16 @@ function jsonOrText(value: string): Json {
   } catch {
     return value;
   }
+}
+
+/** Parses the value of a flag that is no setting. What it throws, ImggenError `usage`, names the flag. */
+export function checked<T>(flag: string, parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof InvalidValue)) throw error;
+      throw usageError(`${flag} ${text} ${error.message}`, error.hint);
+    }
+  };
 }

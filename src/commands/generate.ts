@@ -1,8 +1,6 @@
 import { type ExitCode, exitOfCode, usageError } from '../errors.ts';
 import type { Collision } from '../files/types.ts';
 import { isPruneDue, pruneRuns } from '../journal/store.ts';
-import { resolveApiKey } from '../options/api-key.ts';
-import { Secret } from '../options/secret.ts';
 import { type Plan, planRun } from '../run/plan.ts';
 import type { Report } from '../run/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
@@ -71,27 +69,10 @@ function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {
 
 async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Host): Promise<Report> {
   const { values } = settings;
-  const { createServices, runPlan } = await import('./running.ts');
-  const sandbox = values.sandbox ? await startInProcess(terminal) : undefined;
-  try {
-    const key = sandbox ? new Secret('sk-sandbox-takes-any-key') : await resolveApiKey(settings, host.env, host.signal);
-    // A proxy has no business between this process and itself.
-    const services = createServices(settings, () => Promise.resolve(key), sandbox ? {} : host.env, host, terminal);
-    try {
-      return await runPlan(plan, sandbox ? { ...values, baseUrl: sandbox.baseUrl } : values, services);
-    } finally {
-      await services.http.close();
-    }
-  } finally {
-    await sandbox?.close();
-  }
-}
-
-async function startInProcess(terminal: Terminal) {
-  const { startSandbox } = await import('../sandbox/server.ts');
-  const sandbox = await startSandbox();
-  terminal.info('sandbox: placeholder images, no key, no network, no cost');
-  return sandbox;
+  const { runPlan, withServices } = await import('./running.ts');
+  return await withServices(settings, { needsKey: true }, host, terminal, (services, sandboxUrl) =>
+    runPlan(plan, sandboxUrl === undefined ? values : { ...values, baseUrl: sandboxUrl }, services),
+  );
 }
 
 /** Keeps the journal bounded; one that cannot be pruned is no reason to fail. */

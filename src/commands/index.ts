@@ -1,4 +1,5 @@
 /** The commands as one module: what a start does not need is then one file to load, not many. */
+export * as batch from './batch.ts';
 export * as config from './config.ts';
 export { runGenerate } from './generate.ts';
 export * as history from './history.ts';

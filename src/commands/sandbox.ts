@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { usageError } from '../errors.ts';
-import { integer, InvalidValue, oneOf, type Parse } from '../options/parse.ts';
+import { integer, oneOf } from '../options/parse.ts';
 import { type AnswerShape, answerShapes } from '../sandbox/context.ts';
 import { type Fault, faultKinds, parseFault } from '../sandbox/faults.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
+import { checked } from './flags.ts';
 
 interface SandboxFlags {
   port?: number;
@@ -49,15 +49,4 @@ async function runSandbox({ fault, ...options }: SandboxFlags, host: Host): Prom
     host.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await sandbox.close();
-}
-
-function checked<T>(flag: string, parse: Parse<T>): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof InvalidValue)) throw error;
-      throw usageError(`${flag} ${text} ${error.message}`, error.hint);
-    }
-  };
 }

@@ -1,13 +1,58 @@
-import type { Secret } from '../options/secret.ts';
+import { resolveApiKey } from '../options/api-key.ts';
+import { Secret } from '../options/secret.ts';
 import type { Services } from '../run/services.ts';
 import { createProgress } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { traceLines } from '../terminal/trace.ts';
 import type { Host } from '../terminal/types.ts';
 import { Http } from '../transport/http.ts';
+import type { Pace } from '../transport/types.ts';
 import type { Settings } from './context.ts';
 
 declare const __VERSION__: string;
+
+export interface ServiceOptions {
+  /** Whether a generation will surely be asked for: then it must be known that there is a key. */
+  needsKey: boolean;
+  pace?: Pace;
+}
+
+/**
+ * Does work that sends something, with what it needs; ends the connections, and the sandbox, when it is done.
+ * Throws ImggenError `no_api_key`, and what the work throws.
+ *
+ * @param work gets the emulator's base URL when --sandbox is given
+ */
+export async function withServices<T>(
+  settings: Settings,
+  { needsKey, pace }: ServiceOptions,
+  host: Host,
+  terminal: Terminal,
+  work: (services: Services, sandboxUrl: string | undefined) => Promise<T>,
+): Promise<T> {
+  const sandbox = settings.values.sandbox ? await startInProcess(terminal) : undefined;
+  try {
+    let key: Promise<Secret> | undefined;
+    const apiKey = () => (key ??= sandbox ? Promise.resolve(new Secret('sk-sandbox-takes-any-key')) : resolveApiKey(settings, host.env, host.signal));
+    if (needsKey) await apiKey();
+    // A proxy has no business between this process and itself.
+    const services = createServices(settings, apiKey, sandbox ? {} : host.env, host, terminal, pace);
+    try {
+      return await work(services, sandbox?.baseUrl);
+    } finally {
+      await services.http.close();
+    }
+  } finally {
+    await sandbox?.close();
+  }
+}
+
+async function startInProcess(terminal: Terminal) {
+  const { startSandbox } = await import('../sandbox/server.ts');
+  const sandbox = await startSandbox();
+  terminal.info('sandbox: placeholder images, no key, no network, no cost');
+  return sandbox;
+}
 
 /** Connects what a run needs to this process. Whoever makes it closes its `http`. */
 export function createServices(
@@ -16,11 +61,13 @@ export function createServices(
   env: Host['env'],
   host: Host,
   terminal: Terminal,
+  pace?: Pace,
 ): Services {
   return {
     http: new Http({
       env,
       signal: host.signal,
+      pace,
       userAgent: `imggen/${__VERSION__}`,
       trace: (event) => {
         if (values.verbose) for (const line of traceLines(event)) terminal.detail(line);
@@ -40,6 +87,7 @@ export function createServices(
       if (values.verbose) terminal.detail(`< ${JSON.stringify(document)}`);
     },
     onWarning: (text) => terminal.warn(text),
+    onRetry: () => {},
     signal: host.signal,
   };
 }

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 
@@ -224,7 +224,8 @@ function drop(chunks: Uint8Array[], count: number): void {
 
 /** Removes a part file; one that is gone already is fine. */
 export async function removePart(path: string): Promise<void> {
-  await rm(path, { force: true }).catch(() => {});
+  // rm() would look twice what it is first.
+  await unlink(path).catch(() => {});
 }
 
 /**

@@ -2,7 +2,7 @@ import type { LockEntry, LockedFile } from './lock-types.ts';
 
 /** An entry as one line of JSON, its members always in the same order. */
 export function compactEntry(entry: LockEntry): string {
-  const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated } = entry;
+  const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated, sandbox } = entry;
   return JSON.stringify({
     fingerprint,
     processing,
@@ -14,6 +14,7 @@ export function compactEntry(entry: LockEntry): string {
     task_id,
     usage: usage === null ? null : Object.fromEntries(Object.entries(usage).sort(([a], [b]) => (a < b ? -1 : 1))),
     generated,
+    ...(sandbox && { sandbox }),
   });
 }
 

@@ -26,6 +26,8 @@ export interface LockEntry {
   usage: Usage | null;
   /** ISO 8601, as toISOString() has it: of two entries of a job the later counts. */
   generated: string;
+  /** Present where the images are placeholders of the sandbox, which nobody paid for. */
+  sandbox?: true;
 }
 
 /** The jobs of a lock file, by their keys. */

@@ -9,84 +9,108 @@ export class InvalidValue extends Error {
   }
 }
 
+/** What a value may be, in the words of JSON Schema. */
+export interface ValueSchema {
+  type: 'string' | 'integer' | 'number' | 'boolean';
+  enum?: readonly string[];
+  minimum?: number;
+  exclusiveMinimum?: number;
+  maximum?: number;
+  minLength?: number;
+  pattern?: string;
+}
+
 /** Turns the text of a flag, variable or config value into its type. Throws InvalidValue. */
-export type Parse<T> = (text: string) => T;
+export interface Parse<T> {
+  (text: string): T;
+  /** What a file with types, such as a batch file, may have for it. */
+  schema: ValueSchema;
+}
+
+function parser<T>(schema: ValueSchema, parse: (text: string) => T): Parse<T> {
+  return Object.assign((value: string) => parse(value), { schema });
+}
 
 /** Any text but the empty one. */
-export const text: Parse<string> = (value) => {
+export const text: Parse<string> = parser({ type: 'string', minLength: 1, pattern: '\\S' }, (value) => {
   if (value.trim() === '') throw new InvalidValue('is empty');
   return value;
-};
+});
 
-export const secret: Parse<Secret> = (value) => {
+export const secret: Parse<Secret> = parser({ type: 'string', minLength: 1 }, (value) => {
   const key = value.trim();
   // A header carries it: anything but visible ASCII is a paste that went wrong.
   if (!/^[\x21-\x7e]+$/.test(key)) throw new InvalidValue('is empty or has characters that no API key has');
   return new Secret(key);
-};
+});
+
+/** Any text; `values` are those that a file may have, since it names no model by which another one could be right. */
+export function suggested(values: readonly string[]): Parse<string> {
+  return parser({ type: 'string', enum: values }, text);
+}
 
 /** A whole number from `min` to `max`, both allowed. */
 export function integer(min: number, max: number): Parse<number> {
-  return (value) => {
+  return parser({ type: 'integer', minimum: min, maximum: max }, (value) => {
     const number = Number(value);
     if (!/^\d+$/.test(value.trim()) || number < min || number > max) {
       throw new InvalidValue(`is not a whole number from ${min} to ${max}`);
     }
     return number;
-  };
+  });
 }
 
 /** The longest side of an image that can be asked for, in pixels. */
 const longestSide = 16_384;
 
 /** A size in pixels, of which one side may be left out: `800x600`, `800x`, `x600`. */
-export const dimensions: Parse<string> = (value) => {
+export const dimensions: Parse<string> = parser({ type: 'string', pattern: '^(\\d{1,5}[xX×]\\d{0,5}|[xX×]\\d{1,5})$' }, (value) => {
   const [, width = '', height = ''] = /^(\d{0,5})\s*[x×]\s*(\d{0,5})$/i.exec(value.trim()) ?? [];
   const sides = [width, height].filter((side) => side !== '').map(Number);
   if (sides.length === 0 || sides.some((side) => side < 1 || side > longestSide)) {
     throw new InvalidValue(`is not a size with sides from 1 to ${longestSide}`, '800x600, or with one side 800x, x600');
   }
   return [width, height].map((side) => (side === '' ? '' : Number(side))).join('x');
-};
+});
 
 /** A number of seconds above 0 and up to one day, as setTimeout can hold. */
-export const seconds: Parse<number> = (value) => {
+export const seconds: Parse<number> = parser({ type: 'number', exclusiveMinimum: 0, maximum: 86_400 }, (value) => {
   const number = Number(value);
   if (!/^\d*\.?\d+$/.test(value.trim()) || number <= 0 || number > 86_400) {
     throw new InvalidValue('is not a number of seconds above 0 and up to 86400');
   }
   return number;
-};
+});
 
-export const boolean: Parse<boolean> = (value) => {
+export const boolean: Parse<boolean> = parser({ type: 'boolean' }, (value) => {
   const word = value.trim().toLowerCase();
   if (['true', '1', 'yes', 'on'].includes(word)) return true;
   if (['false', '0', 'no', 'off', ''].includes(word)) return false;
   throw new InvalidValue('is neither true nor false');
-};
+});
 
 /** One of `values`; `aliases` are other spellings of them. Upper case is accepted. */
 export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>> = {}): Parse<T> {
-  return (value) => {
+  return parser({ type: 'string', enum: [...values, ...Object.keys(aliases)] }, (value) => {
     const word = value.trim().toLowerCase();
     const found = values.find((known) => known === word) ?? (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
     if (found === undefined) throw new InvalidValue('is not a known value', values.join(', '));
     return found;
-  };
+  });
 }
 
 /** An http(s) URL without credentials, query or fragment, and without a slash at its end. */
-export const baseUrl: Parse<string> = (value) => {
+export const baseUrl: Parse<string> = parser({ type: 'string', pattern: '^[hH][tT][tT][pP][sS]?://' }, (value) => {
   const url = tryUrl(value);
   if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
   if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
   // An empty query is in the text of the URL alone.
   if (/[?#]/.test(url.href)) throw new InvalidValue('has a query or a fragment');
   return url.href.replace(/\/+$/, '');
-};
+});
 
 /** A URL template with `{task_id}` in its path or query. */
-export const taskUrl: Parse<string> = (value) => {
+export const taskUrl: Parse<string> = parser({ type: 'string', pattern: '[{]task_id[}]' }, (value) => {
   const template = value.trim();
   if (!template.includes('{task_id}')) throw new InvalidValue('has no {task_id} in it');
   const [url, other] = ['x', 'y'].map((id) => tryUrl(template.replaceAll('{task_id}', id)));
@@ -95,7 +119,7 @@ export const taskUrl: Parse<string> = (value) => {
   // The server gives the id: it must not choose where the key goes.
   if (url.origin !== other?.origin) throw new InvalidValue('has {task_id} in the name of its host');
   return template;
-};
+});
 
 function tryUrl(value: string): URL | undefined {
   try {
@@ -103,4 +127,21 @@ function tryUrl(value: string): URL | undefined {
   } catch {
     return undefined;
   }
+}
+
+const typeNames: Readonly<Record<ValueSchema['type'], string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+/** Why a value of a file with types is not what its schema says; undefined when it is. */
+export function mismatchOf(value: unknown, schema: ValueSchema): { message: string; hint?: string } | undefined {
+  const { type, enum: values } = schema;
+  const isType = type === 'integer' ? Number.isSafeInteger(value) : type === 'number' ? Number.isFinite(value) : typeof value === type;
+  if (!isType) return { message: `is not ${typeNames[type]}`, ...(type === 'string' && typeof value !== 'object' && { hint: 'put it in quotes' }) };
+  // What is left of the schema, parsing says better.
+  if (values && !values.includes(value as string)) return { message: 'is not a known value', hint: values.join(', ') };
+  return undefined;
 }

@@ -13,6 +13,9 @@ export interface Resolved {
   label: (key: Key) => string;
 }
 
+/** Made once: a batch resolves its settings for each job. */
+const variables = Object.fromEntries(keys.map((key) => [key, environmentName(key)])) as Readonly<Record<Key, string>>;
+
 /** What commander gives: besides settings also what only one command takes. */
 export type Flags = Readonly<Record<string, unknown>>;
 
@@ -46,7 +49,7 @@ function firstGiven(key: Key, layers: Layers): [Origin, string | undefined] {
   const flag = layers.flags[key] as string | boolean | undefined;
   if (flag !== undefined && allows(key, 'flag')) return ['flag', String(flag)];
   // An empty variable is the usual way of a CI system to say "not set".
-  const variable = layers.env[environmentName(key)];
+  const variable = layers.env[variables[key]];
   if (variable && allows(key, 'env')) return ['environment', variable];
   if (allows(key, 'file')) {
     const ofProfile = layers.profile?.[key];

@@ -11,7 +11,7 @@ import {
   sizes,
   styles,
 } from '../request/fields.ts';
-import { baseUrl, boolean, dimensions, integer, InvalidValue, oneOf, type Parse, seconds, secret, taskUrl, text } from './parse.ts';
+import { baseUrl, boolean, dimensions, integer, InvalidValue, oneOf, type Parse, seconds, secret, suggested, taskUrl, text } from './parse.ts';
 
 type Group = 'Image' | 'Files' | 'Output' | 'API';
 
@@ -56,7 +56,7 @@ export const settings = {
     group: 'Image',
     flag: '-s, --size <size>',
     help: `${sizes.join(', ')}; or square, landscape, portrait`,
-    parse: text,
+    parse: suggested(sizeNames),
     fallback: undefined,
     // On a command line the model's own table decides, and says which sizes that model has.
     checkStored(value) {

@@ -54,6 +54,7 @@ export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, 
         onUnknown: () => {
           fate.unknown = true;
         },
+        onRetry: services.onRetry,
       },
       async (answer) => {
         await receiver.discard();

@@ -8,7 +8,7 @@ import type { Resolved } from '../options/resolve.ts';
 import type { Key } from '../options/settings.ts';
 import type { Format } from '../request/fields.ts';
 import type { ImageRequest, Json, RequestDraft } from '../request/types.ts';
-import { checkRequest, type RequestField } from '../request/validate.ts';
+import { checkRequest, type Problem, type RequestField } from '../request/validate.ts';
 import { gateway } from '../wire/gateway.ts';
 import type { Dialect } from '../wire/types.ts';
 import { checkEdit, editOf } from './edit.ts';
@@ -38,6 +38,15 @@ export interface Plan {
   edit: Edit | null;
 }
 
+/** A request that the model does not take. Its message is the first problem; a batch tells them all. */
+export class InvalidRequest extends ImggenError {
+  readonly problems: readonly Problem[];
+  constructor({ message, hint }: Problem, problems: readonly Problem[]) {
+    super('usage', message, { hint });
+    this.problems = problems;
+  }
+}
+
 /**
  * Checks the whole of a job and plans its files. Pure but for looking which files exist.
  * Throws ImggenError `usage`, or `output` for a name that is taken.
@@ -56,7 +65,7 @@ export function planRun(job: Job, settings: Resolved): Plan {
     field === 'format' && format === named ? `-o ${values.out}: the format` : label(settingOf(field)),
   );
   const [problem] = problems;
-  if (problem) throw usageError(problem.message, problem.hint);
+  if (problem) throw new InvalidRequest(problem, problems);
   if (to.kind === 'stdout' && origins.count !== 'flag') request.n = 1;
   if (to.kind === 'stdout' && request.n > 1) throw usageError('-o - takes one image, and --count asks for more');
 
@@ -109,8 +118,8 @@ function draftOf({ prompt, extra }: Job, values: Omit<Resolved['values'], 'forma
   return { ...set, prompt, model, extra };
 }
 
-/** The setting that a field of the request comes from. */
-function settingOf(field: RequestField): Key {
+/** The setting that a field of the request comes from; the prompt comes from none. */
+export function settingOf(field: RequestField): Key {
   if (field === 'n') return 'count';
   if (field === 'prompt') throw new ImggenError('bug', 'the prompt is no setting');
   return field;

@@ -20,6 +20,8 @@ export interface Services {
   /** Told of each JSON document of an answer, for --verbose. */
   onDocument: (document: Document) => void;
   onWarning: (text: string) => void;
+  /** Told before a generation is sent again: why, and after how many milliseconds. */
+  onRetry: (reason: string, waitMs: number) => void;
   /** Aborted when the user interrupts. */
   signal: AbortSignal;
 }

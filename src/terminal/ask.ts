@@ -21,6 +21,16 @@ export async function askSecret(question: string, host: Host): Promise<string> {
   }
 }
 
+/** Asks a question; only `y` or `yes` is one. Throws ImggenError `interrupted` when the person gives up with Ctrl-C. */
+export async function askYesNo(question: string, host: Host): Promise<boolean> {
+  const { read } = await import('read');
+  try {
+    return /^y(es)?$/i.test((await read({ prompt: question, input: host.stdin, output: host.stderr })).trim());
+  } catch {
+    throw new ImggenError('interrupted', 'interrupted');
+  }
+}
+
 async function firstLine(host: Host): Promise<string> {
   const bytes = await readInput(host, (chunk, length) => chunk.includes('\n') || length > lineLimit);
   return bytes.toString().split(/\r?\n/, 1)[0] ?? '';

@@ -37,6 +37,12 @@ export class Terminal {
     return this.#options.quiet;
   }
 
+  /** Whether a person is there who can be asked. */
+  get canAsk(): boolean {
+    const { stdin, stderr } = this.#host;
+    return stdin.isTTY && stderr.isTTY;
+  }
+
   /** Whether stdout and stderr are both seen by a person. */
   get isStdoutTerminal(): boolean {
     return this.#host.stdout.isTTY === true;
@@ -44,8 +50,9 @@ export class Terminal {
 
   /** From now on the secret is shown in its short form wherever it turns up. */
   hide(secret: Redactable): void {
-    // What is as short as a word would be found in texts that have nothing to do with it.
-    if (secret.reveal().length >= 8) this.#host.secrets.push(secret);
+    const { secrets } = this.#host;
+    // What is as short as a word would be found in texts that have nothing to do with it. A batch names its key with each job.
+    if (secret.reveal().length >= 8 && !secrets.includes(secret)) secrets.push(secret);
   }
 
   /** Replaces the hidden secrets in a text. */
@@ -70,6 +77,11 @@ export class Terminal {
   /** A line of --verbose. */
   detail(line: string): void {
     if (this.#options.verbose) this.#line(this.paint.dim(oneLine(line)));
+  }
+
+  /** A line for the program that this one runs in, which reads stderr: without colour, also with --quiet. */
+  command(line: string): void {
+    this.#line(line);
   }
 
   /** One line of an error, shown with --quiet too: what happened, its cause, or what to do now. */

@@ -20,7 +20,7 @@ export interface HttpOptions {
   /** Told of each exchange, for `--verbose`. */
   trace: (event: Trace) => void;
   /** Shared by several POSTs; none by default. */
-  pace?: Pace;
+  pace?: Pace | undefined;
 }
 
 export interface PostOptions {
@@ -34,6 +34,8 @@ export interface PostOptions {
   onSent: (sent: boolean) => void;
   /** Told when a try that may have been processed is repeated. */
   onUnknown: () => void;
+  /** Told before each repeat: why, and after how many milliseconds. */
+  onRetry?: (reason: string, waitMs: number) => void;
 }
 
 /** How long a download may say nothing. */
@@ -111,6 +113,7 @@ export class Http {
         reason = error.message;
         waitMs ??= waitBefore(attempt, undefined);
       }
+      options.onRetry?.(reason, waitMs);
       await this.#pause(url, reason, waitMs);
     }
   }

@@ -7,7 +7,7 @@ const stages = new Set([
   'options', 'manifest', 'request', 'wire', 'transport', 'images', 'convert', 'files', 'journal', 'sandbox', 'terminal',
 ]);
 /** Who put the stages together; each may import those after it. */
-const composers = ['cli.ts', 'commands', 'run'];
+const composers = ['cli.ts', 'commands', 'batch', 'run'];
 /** What everybody may import: errors, a word's neighbour, and tables of data. */
 const leaves = new Set(['errors.ts', 'similar.ts', 'request/fields.ts', 'request/models.ts']);
 /** Packages that are slow to load, and so never on the way to `--help`. */

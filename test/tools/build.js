@@ -13,10 +13,17 @@ const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), '
 const slim = {
   name: 'slim',
   setup({ onResolve }) {
-    const instead = { undici: 'undici.js', 'node:http2': 'http2.js', 'ajv/dist/2020.js': 'ajv.js', 'ajv-formats': 'ajv.js', yaml: 'yaml.js' };
-    onResolve({ filter: /^(undici|yaml|node:http2|ajv\/dist\/2020\.js|ajv-formats)$/ }, ({ path: name }) => ({
-      path: path.join(root, 'test/tools/slim', instead[name]),
-    }));
+    const instead = {
+      undici: 'undici.js',
+      yaml: 'yaml.js',
+      'node:http2': 'http2.js',
+      'ajv/dist/2020.js': 'ajv.js',
+      'ajv-formats': 'ajv.js',
+      '../llhttp/llhttp_simd-wasm.js': 'llhttp-simd.js',
+    };
+    onResolve({ filter: /./ }, ({ path: name }) =>
+      Object.hasOwn(instead, name) ? { path: path.join(root, 'test/tools/slim', instead[name]) } : undefined,
+    );
   },
 };
 
@@ -47,7 +54,8 @@ const { outputFiles, metafile } = await build({
 refuse(metafile);
 
 const files = new Map();
-for (const file of outputFiles) files.set(path.relative(dist, file.path), Buffer.from(await commonJs(file.text)));
+for (const file of outputFiles) files.set(path.relative(dist, file.path), Buffer.from(await commonJs(file.text, isForeign(file.path))));
+files.set('batch.schema.json', Buffer.from(`${JSON.stringify(await schema())}\n`));
 files.set('package.json', Buffer.from('{ "type": "commonjs" }\n'));
 const bundled = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
 files.set('LICENSES.txt', Buffer.from(await licences(bundled)));
@@ -59,7 +67,7 @@ console.log(`dist/: ${files.size} files, ${Math.round(bytes / 1000)} kB`);
  * esbuild splits ES modules only, and Node needs a tenth of its own start time to get ready for the first of those.
  * CommonJS it can load at once, so each finished chunk becomes that.
  */
-async function commonJs(chunk) {
+async function commonJs(chunk, minifyIdentifiers) {
   const { code } = await transform(chunk, {
     format: 'cjs',
     platform: 'node',
@@ -67,9 +75,31 @@ async function commonJs(chunk) {
     supported: { 'dynamic-import': false },
     minifySyntax: true,
     minifyWhitespace: true,
+    minifyIdentifiers,
     charset: 'utf8',
   });
   return code;
+}
+
+/** The JSON Schema of batch files, which editors read from the package. */
+async function schema() {
+  const [{ text }] = (await build({
+    absWorkingDir: root,
+    stdin: { contents: "export { batchSchema } from './src/batch/schema.ts'", resolveDir: root },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+  })).outputFiles;
+  const { batchSchema } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+  return batchSchema();
+}
+
+/** Whether a chunk is almost all of packages: its names cost a fifth of its size, and help nobody who reads a stack trace of ours. */
+function isForeign(file) {
+  const { bytes, inputs } = metafile.outputs[path.relative(root, file).split(path.sep).join('/')];
+  const own = Object.entries(inputs).filter(([input]) => input.startsWith('src/'));
+  return own.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0) < bytes / 10;
 }
 
 /** What esbuild accepts and what would fail at the user's. */

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Begun, LockedFile, LockEntry } from '../journal/lock-types.ts';
+import type { BatchJob, Due } from './types.ts';
+
+/** What is known of a job before it is looked at. */
+export interface Known {
+  entry: LockEntry | undefined;
+  pending: Begun | undefined;
+}
+
+export interface DueOptions {
+  /** Of the batch file: what the lock's paths are relative to. */
+  directory: string;
+  /** Generate in any case. */
+  force: boolean;
+  /** Whether images of the sandbox will do. */
+  sandbox: boolean;
+}
+
+/** Why a job is to be done, and what; undefined when it is up to date. Reads its files. */
+export function dueOf(job: BatchJob, { entry, pending }: Known, { directory, force, sandbox }: DueOptions): Due | undefined {
+  if (force) return { work: 'generate', why: 'forced' };
+  if (pending?.fingerprint === job.fingerprint) return { work: 'resume', why: 'its run was not finished' };
+  if (!entry) return { work: 'generate', why: 'new' };
+  if (entry.sandbox && !sandbox) return { work: 'generate', why: 'made by the sandbox' };
+  if (entry.fingerprint !== job.fingerprint) return { work: 'generate', why: 'its request changed' };
+  const original = firstDifference(entry.originals, directory);
+  if (original) return { work: 'generate', why: original };
+  const why = entry.processing === job.processing ? firstDifference(entry.outputs, directory) : 'what is made of it changed';
+  if (!why) return undefined;
+  return entry.originals.length > 0 ? { work: 'convert', why } : { work: 'generate', why: `${why}, and its original was not kept` };
+}
+
+/** The first of a job's files that is not as the lock has it. */
+function firstDifference(files: readonly LockedFile[], directory: string): string | undefined {
+  for (const file of files) {
+    const state = stateOf(file, directory);
+    if (state !== 'same') return state === 'missing' ? `${file.path} is missing` : `${file.path} was altered`;
+  }
+  return undefined;
+}
+
+/** Whether a file is as the lock has it. */
+export function stateOf({ path, bytes, sha256 }: LockedFile, directory: string): 'same' | 'missing' | 'altered' {
+  const full = join(directory, path);
+  const size = statSync(full, { throwIfNoEntry: false })?.size;
+  if (size === undefined) return 'missing';
+  return size === bytes && hashOf(full) === sha256 ? 'same' : 'altered';
+}
+
+const chunk = Buffer.allocUnsafe(256 * 1024);
+
+/** SHA-256 of a file, in hexadecimal; undefined when it cannot be read. One after another: a disk is not faster with many. */
+function hashOf(path: string): string | undefined {
+  const hash = createHash('sha256');
+  try {
+    const file = openSync(path, 'r');
+    try {
+      for (let length = 1; length > 0; ) {
+        length = readSync(file, chunk);
+        hash.update(chunk.subarray(0, length));
+      }
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+  return hash.digest('hex');
+}

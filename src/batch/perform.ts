@@ -1,0 +1,194 @@
+import { existsSync } from 'node:fs';
+import { copyFile, rm } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { ImggenError } from '../errors.ts';
+import type { LockLog } from '../journal/lock-log.ts';
+import { readRun } from '../journal/read.ts';
+import type { LockedFile, LockEntry } from '../journal/lock-types.ts';
+import type { Run } from '../journal/types.ts';
+import { makeOutput } from '../run/make.ts';
+import type { Report, SavedImage } from '../run/report.ts';
+import { resumeRun } from '../run/resume.ts';
+import { runPlan } from '../run/run.ts';
+import type { Services } from '../run/services.ts';
+import type { Budget } from './budget.ts';
+import { NotBegun } from './pace.ts';
+import { relativePath } from './paths.ts';
+import type { BatchJob, Due, Output } from './types.ts';
+
+/** What doing a job needs besides the job. */
+export interface PerformContext {
+  /** Of the batch file: what the lock's paths are relative to. */
+  directory: string;
+  /** Undefined without a lock file. */
+  log: LockLog | undefined;
+  budget: Budget;
+  services: Services;
+  /** Of the gateway's emulator in this process. */
+  sandboxUrl: string | undefined;
+}
+
+/** A job that is done. */
+export interface Performed {
+  entry: LockEntry;
+  /** What the job declares: paths as a process opens them. */
+  paths: readonly string[];
+  /** How many images were generated for it, now or by the run that was finished. */
+  images: number;
+}
+
+/**
+ * Does one job: finishes the run that a killed process began, or generates, then makes what is declared of the originals.
+ * The lock has the run before anything is sent, and the entry once every file is under its name.
+ * Throws ImggenError; what was paid for can then be finished by the next batch, or by `imggen resume`.
+ */
+export async function performJob(job: BatchJob, due: Due, context: PerformContext): Promise<Performed> {
+  const { log, directory } = context;
+  const before = due.work === 'convert' ? log?.entries.get(job.key) : undefined;
+  const whole = before ? await converted(job, before, context) : await generated(job, due, context);
+  const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
+  log?.done(job.key, entry);
+  // What is made from an image is safe, and known to be: only now the image may go.
+  if (!job.keepOriginal) for (const { path } of whole.originals) await rm(join(directory, path), { force: true });
+  return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
+}
+
+/** Makes the outputs anew from originals that were kept. */
+async function converted(job: BatchJob, before: LockEntry, { log, directory }: PerformContext): Promise<LockEntry> {
+  const originals = await moveOriginals(job, before, directory);
+  const moved = { ...before, originals, outputs: [], processing: null, generated: new Date().toISOString() };
+  // An output may take the name that an original had: from here on the original is looked for under its new one.
+  if (job.outputs.length > 0) log?.done(job.key, moved);
+  const outputs = await makeOutputs(job.outputs, originals, before.run, directory);
+  return { ...moved, processing: job.processing, outputs };
+}
+
+/** Copies originals to where the job has them now: `fox.png` is `fox.original.png` once something takes its name. */
+async function moveOriginals(job: BatchJob, { originals }: LockEntry, directory: string): Promise<LockedFile[]> {
+  const moved: LockedFile[] = [];
+  for (const [index, original] of originals.entries()) {
+    const planned = job.originals[index];
+    // The extension is that of the bytes, whatever was asked for.
+    const path = planned === undefined ? original.path : withExtension(relativePath(planned, directory), extname(original.path));
+    if (path !== original.path) await copyFile(join(directory, original.path), join(directory, path));
+    moved.push({ ...original, path });
+  }
+  return moved;
+}
+
+function withExtension(path: string, extension: string): string {
+  return `${path.slice(0, path.length - extname(path).length)}${extension}`;
+}
+
+async function generated(job: BatchJob, due: Due, context: PerformContext): Promise<LockEntry> {
+  const { directory } = context;
+  const run = await obtain(job, due, context);
+  const originals = filesOf(run, 'saved', directory);
+  // What another process made may follow an older version of the job.
+  const made = due.work === 'resume' ? [] : filesOf(run, 'made', directory);
+  const outputs = [...made, ...(await makeOutputs(job.outputs.slice(made.length), originals, run.asked.run, directory))];
+  return { ...entryOf(job, run), originals, outputs };
+}
+
+/** A run of the job of which every image is saved. */
+async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Promise<Run> {
+  const { log, services } = context;
+  const pending = work === 'resume' ? log?.pending.get(job.key)?.run : undefined;
+  const finished = pending === undefined ? undefined : await finish(pending, job, context);
+  if (finished) return finished;
+  const { plan } = job;
+  const cost = worstCase(job);
+  if (!context.budget.take(cost)) throw new NotBegun('incomplete', '--max-images is reached');
+  await log?.begun(job.key, job.fingerprint, plan.id);
+  try {
+    const report = await runPlan(plan, valuesOf(job, context), services);
+    return complete(report);
+  } catch (error) {
+    const outcome = readRun(services.state, plan.id)?.outcome;
+    if (outcome === undefined || outcome === 'failed') log?.givenUp(job.key);
+    if (outcome === 'failed') context.budget.giveBack(cost);
+    throw error;
+  }
+}
+
+/** What a run that was begun before has, once it is finished; undefined when it cannot be had whole. */
+async function finish(id: string, job: BatchJob, context: PerformContext): Promise<Run | undefined> {
+  const { services } = context;
+  if (!readRun(services.state, id)) return undefined;
+  const report = await resumeRun(id, false, valuesOf(job, context), services);
+  if (!report) throw new ImggenError('incomplete', `another process works on its run ${id}`, { hint: 'wait for it, then run the batch again' });
+  const { run } = report;
+  if (run.answered?.pending) complete(report);
+  const isWhole = run.outcome === 'saved' && run.images.every(({ saved }) => saved && existsSync(saved.path));
+  // A download that failed may succeed another time: to generate again would be to pay again.
+  if (!isWhole && run.images.some(({ saved, lost }) => saved === null && lost === null)) complete(report);
+  return isWhole ? run : undefined;
+}
+
+/** How many images a job may be charged for: a try whose outcome is unknown counts when it is repeated. */
+function worstCase({ count, resolved: { values } }: BatchJob): number {
+  return count * (values.retryUnknown ? values.retries + 1 : 1);
+}
+
+function valuesOf({ resolved: { values } }: BatchJob, { sandboxUrl }: PerformContext) {
+  // The originals go last: variants are made from them too.
+  return { ...values, keepOriginal: true, ...(sandboxUrl !== undefined && { baseUrl: sandboxUrl }) };
+}
+
+/** The run of a report. Throws ImggenError when an image of it is missing. */
+function complete({ run, failed, interrupted }: Report): Run {
+  if (run.outcome === 'saved') return run;
+  if (interrupted) throw interrupted;
+  const requestId = run.answered?.requestId ?? undefined;
+  if (run.answered?.pending) {
+    throw new ImggenError('pending', `task ${run.answered.taskId ?? '(without an id)'} is not finished (${run.answered.taskStatus})`, {
+      hint: 'it is paid for: imggen config set taskUrl <url with {task_id}>, then run the batch again',
+      requestId,
+    });
+  }
+  const code = failed.some(({ output }) => output) ? 'output' : 'incomplete';
+  throw new ImggenError(code, `${failed.length} of ${run.asked.n} ${run.asked.n === 1 ? 'image is' : 'images are'} not saved`, {
+    cause: failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '),
+    hint: 'what is paid for and can still be had, the next run of the batch fetches',
+    requestId,
+  });
+}
+
+/** Makes what a run has not made itself. `run` names the part files. */
+async function makeOutputs(outputs: readonly Output[], originals: readonly LockedFile[], run: string, directory: string): Promise<LockedFile[]> {
+  const made: LockedFile[] = [];
+  for (const [position, { from, edit, path }] of outputs.entries()) {
+    const original = originals[from];
+    if (!original) throw new ImggenError('incomplete', `there is no image ${from + 1} to make ${path} from`);
+    made.push(lockedFile(await makeOutput(join(directory, original.path), edit, path, 'overwrite', `${run}-v${position + 1}`), directory));
+  }
+  return made;
+}
+
+/** The images of a run, or what it made from them. */
+function filesOf({ images }: Run, which: 'saved' | 'made', directory: string): LockedFile[] {
+  return images.flatMap(({ [which]: file }) => (file ? [lockedFile({ path: file.path, ...file.facts }, directory)] : []));
+}
+
+function lockedFile({ path, sha256, bytes }: SavedImage, directory: string): LockedFile {
+  return { path: relativePath(path, directory), sha256, bytes };
+}
+
+function entryOf(job: BatchJob, { asked, answered }: Run): Omit<LockEntry, 'originals' | 'outputs'> {
+  return {
+    fingerprint: job.fingerprint,
+    processing: job.processing,
+    run: asked.run,
+    model: asked.model,
+    request_id: answered?.requestId ?? null,
+    task_id: answered?.taskId ?? null,
+    usage: answered?.usage ?? null,
+    generated: new Date().toISOString(),
+    ...(asked.sandbox && { sandbox: true as const }),
+  };
+}
+
+function toldPaths(job: BatchJob, { originals, outputs }: LockEntry, directory: string): string[] {
+  const files = job.hidesOriginal ? outputs : [...originals, ...outputs];
+  return files.map(({ path }) => join(directory, path));
+}

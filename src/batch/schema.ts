@@ -1,0 +1,67 @@
+import { type Key, settings } from '../options/settings.ts';
+import { jobKeys, variantKeys } from './keys.ts';
+
+type Schema = Record<string, unknown>;
+
+/**
+ * The JSON Schema of a batch file, for editors: draft 7, which all of them know. It says what each value may be by
+ * itself; what goes together, and what a model takes, the batch says when it reads the file.
+ */
+export function batchSchema(): Schema {
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'imggen batch',
+    description: 'Images that are declared in a file: imggen batch <file>',
+    type: 'object',
+    additionalProperties: false,
+    required: ['images'],
+    properties: {
+      $schema: { type: 'string' },
+      defaults: { ...map(settingSchemas()), description: 'what every image has unless it says otherwise' },
+      images: { type: 'array', minItems: 1, items: { $ref: '#/definitions/image' } },
+    },
+    definitions: {
+      image: {
+        ...map({ ...settingSchemas(), ...ownSchemas() }),
+        oneOf: [{ required: ['prompt'] }, { required: ['prompt-file'] }],
+        not: { required: ['keepOriginal', 'keep-original'] },
+      },
+      variant: { ...map(variantSchemas()), required: ['out'] },
+    },
+  };
+}
+
+function map(properties: Schema): Schema {
+  return { type: 'object', additionalProperties: false, properties };
+}
+
+function settingSchemas(): Schema {
+  const all: Schema = Object.fromEntries([...jobKeys].map(([name, key]) => [name, schemaOf(key)]));
+  const { quality } = all;
+  // A word is the model's quality, a number that of what it is converted to.
+  all.quality = { anyOf: [quality, schemaOf('convertQuality')] };
+  all.keepOriginal = all['keep-original'];
+  all.param = { type: 'object', description: "any other fields of the API, under its own names", not: notOwn };
+  return all;
+}
+
+/** The API's fields that have a key of their own. */
+const notOwn = { anyOf: ['prompt', 'n', 'model', 'stream'].map((name) => ({ required: [name] })) };
+
+function ownSchemas(): Schema {
+  return {
+    prompt: { type: 'string', minLength: 1, description: 'what to draw' },
+    'prompt-file': { type: 'string', minLength: 1, description: 'a file with the prompt, relative to this one' },
+    variants: { type: 'array', items: { $ref: '#/definitions/variant' }, description: 'what is made of the image, at no cost' },
+  };
+}
+
+function variantSchemas(): Schema {
+  const keyOf = (name: (typeof variantKeys)[number]): Key => (name === 'quality' ? 'convertQuality' : name);
+  return Object.fromEntries(variantKeys.map((name) => [name, schemaOf(keyOf(name))]));
+}
+
+function schemaOf(key: Key): Schema {
+  const { parse, help } = settings[key];
+  return { ...parse.schema, description: help };
+}

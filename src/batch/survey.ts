@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import type { Edit } from '../convert/types.ts';
+import type { Entry, Manifest, Mistake } from '../manifest/types.ts';
+import { type DueOptions, dueOf, type Known } from './due.ts';
+import { type JobReader, pathsOf } from './job.ts';
+import { relativePath } from './paths.ts';
+import type { BatchJob, Due } from './types.ts';
+
+/** What is known of a batch before anything is sent. */
+export interface Survey {
+  /** Every job that the file declares, by its key, with its line. */
+  declared: ReadonlyMap<string, number>;
+  /** How many of them this run is about. */
+  selected: number;
+  /** Those of them that are not up to date, by their index. */
+  due: ReadonlyMap<number, Due>;
+  /** How many images will be asked for. */
+  images: number;
+  /** What sharp will be asked for. */
+  formats: ReadonlySet<Edit['convert']>;
+  /** Whether a file, by its path, is one that a job declares. */
+  isDeclared: (path: string) => boolean;
+  mistakes: readonly Mistake[];
+  /** Files that exist and that the lock does not know: they could be anybody's. */
+  taken: readonly Mistake[];
+}
+
+export interface SurveyOptions extends DueOptions {
+  isSelected: (key: string) => boolean;
+  /** Whether files that the lock does not know may be replaced. */
+  overwrite: boolean;
+  known: (key: string) => Known;
+}
+
+/** Reads the whole file: every mistake in it, and which jobs are due. Sends and writes nothing. */
+export async function survey(manifest: Manifest, reader: JobReader, options: SurveyOptions): Promise<Survey> {
+  const names = new Names();
+  const due = new Map<number, Due>();
+  const mistakes: Mistake[] = [...reader.mistakes];
+  const taken: Mistake[] = [];
+  const formats = new Set<Edit['convert']>();
+  let selected = 0;
+  let images = 0;
+  for await (const item of manifest.entries()) {
+    const read = isMistake(item) ? [item] : reader.read(item);
+    if (Array.isArray(read)) {
+      mistakes.push(...read);
+      continue;
+    }
+    mistakes.push(...names.add(read));
+    if (!options.isSelected(read.key)) continue;
+    selected += 1;
+    if (mistakes.length > 0) continue;
+    const known = options.known(read.key);
+    const what = dueOf(read, known, options);
+    if (!what) continue;
+    due.set(read.index, what);
+    if (what.work !== 'convert') images += read.count;
+    for (const { edit } of read.outputs) formats.add(edit.convert);
+    if (!options.overwrite) taken.push(...strangers(read, what, known, options));
+  }
+  return { declared: names.keys, isDeclared: names.has, selected, due, images, formats, mistakes: unique(mistakes), taken };
+}
+
+/** The jobs that are due, read once more: what was a mistake since then is passed over. */
+export async function* dueJobs(manifest: Manifest, reader: JobReader, due: Survey['due']): AsyncGenerator<[BatchJob, Due], void> {
+  for await (const item of manifest.entries()) {
+    const what = isMistake(item) ? undefined : due.get(item.index);
+    if (isMistake(item) || !what) continue;
+    const read = reader.read(item);
+    if (!Array.isArray(read)) yield [read, what];
+  }
+}
+
+function isMistake(item: Entry | Mistake): item is Mistake {
+  return 'message' in item;
+}
+
+/** A name may be one job's only, also on file systems that do not tell upper case from lower. */
+class Names {
+  readonly keys = new Map<string, number>();
+  readonly #lines = new Map<string, number>();
+
+  readonly has = (path: string): boolean => this.#lines.has(nameOf(path));
+
+  add(job: BatchJob): Mistake[] {
+    this.keys.set(job.key, job.at.line);
+    const mistakes: Mistake[] = [];
+    for (const path of pathsOf(job)) {
+      const name = nameOf(path);
+      const line = this.#lines.get(name);
+      if (line !== undefined) mistakes.push({ at: job.at, message: `${path} is the file of line ${line} too`, hint: 'give it another out or name' });
+      else this.#lines.set(name, job.at.line);
+    }
+    return mistakes;
+  }
+}
+
+function nameOf(path: string): string {
+  return path.normalize('NFC').toLowerCase();
+}
+
+/** The files that a job would replace and that were not made for it, as far as the lock knows. */
+function strangers(job: BatchJob, { work }: Due, { entry, pending }: Known, { sandbox, directory }: DueOptions): Mistake[] {
+  if (pending) return [];
+  const isReal = entry !== undefined && !entry.sandbox;
+  const owned = new Set(entry ? [...entry.originals, ...entry.outputs].map(({ path }) => path) : []);
+  const found: Mistake[] = [];
+  for (const path of pathsOf(job)) {
+    if (!existsSync(path)) continue;
+    const isOwned = owned.has(relativePath(path, directory));
+    if (!isOwned) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
+    else if (sandbox && isReal && work !== 'convert') found.push({ at: job.at, message: `${path} was paid for`, hint: 'the sandbox would replace it; --overwrite lets it' });
+  }
+  return found;
+}
+
+/** The defaults are read with each job: what is wrong with them is told once. */
+function unique(mistakes: readonly Mistake[]): Mistake[] {
+  const seen = new Map(mistakes.map((mistake) => [`${mistake.at.line}:${mistake.at.column}:${mistake.message}`, mistake]));
+  return [...seen.values()].sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+}

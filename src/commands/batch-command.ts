@@ -1,0 +1,94 @@
+import { dirname } from 'node:path';
+import { JobReader } from '../batch/job.ts';
+import { batchSchema } from '../batch/schema.ts';
+import { selector } from '../batch/select.ts';
+import { dueJobs, survey } from '../batch/survey.ts';
+import { type ExitCode, usageError } from '../errors.ts';
+import { LockLog } from '../journal/lock-log.ts';
+import { lockPathOf, partPathOf } from '../journal/lock-paths.ts';
+import type { LockView } from '../journal/lock-types.ts';
+import { mergeLocks } from '../journal/merge.ts';
+import { openManifest } from '../manifest/open.ts';
+import { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+import type { Batch } from './batch-context.ts';
+import { type BatchFlags, settingFlags } from './batch-flags.ts';
+import { showCheck, showDryRun, showMistakes } from './batch-plan.ts';
+import { confirmPrune, prune } from './batch-prune.ts';
+import { execute } from './batch-run.ts';
+import { checkConnection, loadSettings } from './context.ts';
+
+/** `imggen batch <file>`: the images that a file declares. Returns the exit code; throws ImggenError for what ends all of it. */
+export async function runBatch(file: string | undefined, flags: BatchFlags, host: Host): Promise<ExitCode> {
+  const settings = await loadSettings(flags, host);
+  const terminal = new Terminal(host, settings.values);
+  if (flags.schema) {
+    await terminal.json(batchSchema());
+    return 0;
+  }
+  if (file === undefined) throw usageError('there is no batch file', 'imggen batch images.yaml; all options: imggen batch --help');
+  checkSwitches(file, flags, terminal);
+  checkConnection(settings);
+  const main = flags.lock ?? (file === '-' ? undefined : lockPathOf(file));
+  if (flags.mergeLocks) {
+    if (main === undefined) throw usageError('--merge-locks needs a batch file, or --lock');
+    const changed = await mergeLocks(main, flags.mergeLocks, host.machine);
+    terminal.info(`${main}: ${changed} ${changed === 1 ? 'job' : 'jobs'} taken over`);
+    return 0;
+  }
+  const isStdin = file === '-';
+  const manifest = await openManifest(isStdin ? { stdin: host.stdin, spool: settings.directories.state } : { path: file, shown: file });
+  const batch: Batch = { file, manifest, flags, settings, terminal, host, directory: isStdin ? '.' : dirname(file) };
+  try {
+    if (main === undefined) return await runWith(undefined, batch);
+    const path = flags.shard ? partPathOf(main, flags.shard) : main;
+    const beside = { base: flags.shard && main };
+    if (flags.check || flags.dryRun) return await runWith(LockLog.view(path, beside), batch);
+    const log = LockLog.open(path, host.machine, beside);
+    try {
+      return await runWith(log, batch);
+    } finally {
+      await log.close();
+    }
+  } finally {
+    await manifest.close();
+  }
+}
+
+function checkSwitches(file: string, { check, dryRun, prune: isPruning, yes, lock, shard }: BatchFlags, terminal: Terminal): void {
+  if (check && dryRun) throw usageError('--check and --dry-run exclude each other', '--check is for scripts, --dry-run for people');
+  if (!isPruning) return;
+  if (shard) throw usageError('--prune and --shard exclude each other', 'prune once, when the parts are merged');
+  if (file === '-' && lock === undefined) throw usageError('--prune needs a lock file', 'name it: --lock <path>');
+  if (!check && !dryRun && !yes && !terminal.canAsk) throw usageError('--prune removes files, and there is nobody to ask', 'add --yes');
+}
+
+async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Promise<ExitCode> {
+  const { manifest, flags, settings, directory } = batch;
+  const reader = new JobReader({
+    directory,
+    defaults: manifest.defaults,
+    flags: settingFlags(flags),
+    extra: flags.param ?? {},
+    layers: settings.layers,
+  });
+  const surveyed = await survey(manifest, reader, {
+    directory,
+    force: flags.force === true,
+    sandbox: settings.values.sandbox,
+    overwrite: flags.overwrite === true,
+    isSelected: selector(flags.only ?? [], flags.shard),
+    known: (key) => ({ entry: lock?.entries.get(key), pending: lock?.pending.get(key) }),
+  });
+  if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);
+  const jobs = () => dueJobs(manifest, reader, surveyed.due);
+  const gone = flags.prune ? [...(lock?.entries.keys() ?? [])].filter((key) => !surveyed.declared.has(key)) : [];
+  if (flags.check) return await showCheck(surveyed, jobs(), batch);
+  if (surveyed.taken.length > 0) return await showMistakes(surveyed.taken, 'output', batch);
+  if (flags.dryRun) return await showDryRun(surveyed, jobs(), gone, batch);
+  await confirmPrune(gone, batch);
+  const log = lock as LockLog | undefined;
+  const exit = await execute(surveyed, jobs(), log, batch);
+  if (log) await prune(gone, surveyed, log, batch);
+  return exit;
+}

@@ -1,0 +1,18 @@
+import type { Manifest } from '../manifest/types.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+import type { BatchFlags } from './batch-flags.ts';
+import type { Settings } from './context.ts';
+
+/** One `imggen batch`, and what it works on. */
+export interface Batch {
+  /** As it was given; `-` for stdin. */
+  file: string;
+  manifest: Manifest;
+  flags: BatchFlags;
+  settings: Settings;
+  terminal: Terminal;
+  host: Host;
+  /** What the paths in the file are relative to. */
+  directory: string;
+}

@@ -1,0 +1,68 @@
+import { relativePath } from '../batch/paths.ts';
+import { declaredPaths, pathsOf } from '../batch/job.ts';
+import type { Survey } from '../batch/survey.ts';
+import type { BatchJob, Due } from '../batch/types.ts';
+import { type ErrorCode, type ExitCode, exitOfCode } from '../errors.ts';
+import type { Mistake } from '../manifest/types.ts';
+import { oneLine } from '../terminal/sanitize.ts';
+import type { Batch } from './batch-context.ts';
+import { annotate } from './github.ts';
+
+/** Tells every mistake with its place. Returns the exit code of `code`. */
+export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
+  const exit = exitOfCode(code);
+  const message = `${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'} in ${file}; nothing was sent`;
+  if (flags.json) {
+    const told = mistakes.map(({ at: { line, column }, message: what, hint = null }) => ({ line, column, message: what, hint }));
+    await terminal.json({ error: { code, exit, message, cause: null, hint: null, request_id: null, mistakes: told } });
+  }
+  for (const { at, message: what, hint } of mistakes) {
+    terminal.info(`${oneLine(`${file}:${at.line}:${at.column}: ${what}`)}${hint === undefined ? '' : terminal.paint.dim(` (${oneLine(hint)})`)}`);
+    annotate({ file, at, message: hint === undefined ? what : `${what} (${hint})` }, host, terminal);
+  }
+  terminal.problem(message);
+  return exit;
+}
+
+/** `--check`: what is due and why, on stdout. 9 when anything is. */
+export async function showCheck({ due, selected }: Survey, jobs: AsyncIterable<[BatchJob, Due]>, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
+  const exit = due.size === 0 ? 0 : exitOfCode('out_of_date');
+  const upToDate = selected - due.size;
+  if (flags.json) {
+    const list = [];
+    for await (const [{ key, at }, { work, why }] of jobs) list.push({ job: key, line: at.line, work, why });
+    await terminal.json({ check: true, due: list, up_to_date: upToDate, exit });
+    return exit;
+  }
+  for await (const [{ key, at }, { why }] of jobs) {
+    await terminal.data(oneLine(`${key}: ${why}`));
+    annotate({ file, at, message: `${key} is out of date: ${why}` }, host, terminal);
+  }
+  terminal.info(due.size === 0 ? `all ${selected} up to date` : `${due.size} out of date, ${upToDate} up to date`);
+  return exit;
+}
+
+/** `--dry-run`: the plan, on stdout. */
+export async function showDryRun(
+  { due, selected, images }: Survey,
+  jobs: AsyncIterable<[BatchJob, Due]>,
+  gone: readonly string[],
+  { flags, terminal, directory }: Batch,
+): Promise<ExitCode> {
+  const upToDate = selected - due.size;
+  if (flags.json) {
+    const list = [];
+    for await (const [job, { work, why }] of jobs) {
+      const files = pathsOf(job).map((path) => relativePath(path, directory));
+      list.push({ job: job.key, line: job.at.line, work, why, images: work === 'convert' ? 0 : job.count, files });
+    }
+    await terminal.json({ dry_run: true, jobs: selected, images, up_to_date: upToDate, due: list, gone });
+    return 0;
+  }
+  for await (const [job, { work, why }] of jobs) {
+    await terminal.data(oneLine(`${work} ${declaredPaths(job).join(' ')} (${why})`));
+  }
+  for (const key of gone) await terminal.data(oneLine(`prune ${key}`));
+  terminal.info(`${images} ${images === 1 ? 'image' : 'images'} would be generated for ${due.size} of ${selected} jobs; ${upToDate} up to date`);
+  return 0;
+}

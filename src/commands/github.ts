@@ -1,0 +1,32 @@
+import { appendFileSync } from 'node:fs';
+import { messageOf } from '../errors.ts';
+import type { Position } from '../manifest/types.ts';
+import { oneLine } from '../terminal/sanitize.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import type { Host } from '../terminal/types.ts';
+
+/** An error as an annotation of a file, when this runs in GitHub Actions. It reads them from stderr as well as from stdout. */
+export function annotate({ file, at, message }: { file: string; at: Position; message: string }, { env }: Host, terminal: Terminal): void {
+  if (env.GITHUB_ACTIONS !== 'true') return;
+  const place = file === '-' ? '' : ` file=${property(file)},line=${at.line},col=${at.column}`;
+  terminal.command(`::error${place}::${data(oneLine(message))}`);
+}
+
+/** Adds Markdown to the summary of a GitHub Actions step, when there is one. That it fails is no reason to fail. */
+export function addStepSummary(markdown: string, { env }: Host, terminal: Terminal): void {
+  if (!env.GITHUB_STEP_SUMMARY) return;
+  try {
+    appendFileSync(env.GITHUB_STEP_SUMMARY, terminal.redact(markdown));
+  } catch (error) {
+    terminal.warn(`cannot add to GITHUB_STEP_SUMMARY: ${messageOf(error)}`);
+  }
+}
+
+/** The escapes of workflow commands: a message is one line. */
+function data(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+}
+
+function property(text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+}

@@ -1,0 +1,33 @@
+import type { Summary } from '../batch/run.ts';
+import type { Survey } from '../batch/survey.ts';
+import { formatDuration } from '../terminal/format.ts';
+import { oneLine } from '../terminal/sanitize.ts';
+import { reasonOf } from './batch-reporter.ts';
+
+/** GitHub takes a mebibyte; nobody reads as much. */
+const rowLimit = 200;
+
+/** What a batch did, as Markdown for the page of a CI run. */
+export function stepSummary(file: string, { selected, due }: Survey, summary: Summary, elapsedMs: number): string {
+  const { saved, failed, skipped, images, usage, failures } = summary;
+  const rows: [string, string | number][] = [
+    ['jobs', selected],
+    ['up to date', selected - due.size],
+    ['done', saved],
+    ['failed', failed],
+    ['not begun', skipped],
+    ['images generated', images],
+    ['tokens', usage.total_tokens ?? 0],
+    ['time', formatDuration(elapsedMs)],
+  ];
+  const table = ['| | |', '| --- | ---: |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
+  const failedRows = failures.slice(0, rowLimit).map(({ job, error }) => `| ${cell(job.key)} | ${job.at.line} | ${cell(reasonOf(error))} |`);
+  const more = failures.length > rowLimit ? [`| … and ${failed - rowLimit} more | | |`] : [];
+  const failedTable = failedRows.length === 0 ? [] : ['', '| failed | line | reason |', '| --- | ---: | --- |', ...failedRows, ...more];
+  return [`### imggen batch ${cell(file)}`, '', ...table, ...failedTable, '', ''].join('\n');
+}
+
+/** Text from outside in a cell: nothing that Markdown or HTML would obey. */
+function cell(text: string): string {
+  return oneLine(text).replace(/[\\`*_{}[\]()#+!|<>~&]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
