@@ -120,7 +120,7 @@ async function report(error: unknown, argv: readonly string[], host: Host): Prom
   if (argv.includes('--json')) {
     const { code, exit, message, reason: cause = null, hint = null, requestId = null } = known;
     try {
-      await terminal.json({ error: { code, exit, message, cause, hint, request_id: requestId } });
+      await terminal.jsonLine({ error: { code, exit, message, cause, hint, request_id: requestId } });
     } catch {
       // Where stdout fails, stderr and the exit code still tell.
     }

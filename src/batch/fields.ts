@@ -28,12 +28,17 @@ export function readFields(fields: readonly Field[], place: 'job' | 'defaults'):
   const mistakes: Mistake[] = [];
   const places = new Map<string, Position>();
   const given: Given = { settings: {}, prompt: undefined, promptFile: undefined, extra: {}, variants: [], places };
+  /** How each setting was spelled. */
+  const spelled = new Map<string, string>();
   for (const field of fields) {
-    const key = aliases[field.key] ?? field.key;
+    const key = aliases.get(field.key) ?? field.key;
     places.set(key, field.valueAt);
     const refuse = (message: string, hint?: string, at = field.valueAt) => mistakes.push({ at, message, ...(hint && { hint }) });
-    const setting = jobKeys.get(key);
-    if (setting) readSetting(setting, key, field, given, refuse);
+    const setting = meantBy(key, field.value);
+    const other = spelled.get(setting ?? key);
+    spelled.set(setting ?? key, field.key);
+    if (other !== undefined && other !== field.key) refuse(`${field.key} is given twice`, `${other} says the same`, field.at);
+    else if (setting) readSetting(setting, key, field, given, refuse);
     else if (!(ownKeys as readonly string[]).includes(key)) refuseKey(field.key, [...jobKeys.keys(), ...ownKeys], (...why) => refuse(...why, field.at));
     else if (place === 'defaults' && key.startsWith('prompt')) refuse(`${key} belongs to an image, not to the defaults`, undefined, field.at);
     else readOwn(key as (typeof ownKeys)[number], field, given, mistakes);
@@ -41,11 +46,14 @@ export function readFields(fields: readonly Field[], place: 'job' | 'defaults'):
   return { given, mistakes };
 }
 
+/** The setting that a key of a job stands for. A word is the model's quality, a number that of what it is converted to. */
+function meantBy(key: string, value: Json): Key | undefined {
+  return key === 'quality' && typeof value === 'number' ? 'convertQuality' : jobKeys.get(key);
+}
+
 function readSetting(setting: Key, key: string, { value }: Field, given: Given, refuse: (message: string, hint?: string) => void): void {
-  // A word is the model's quality, a number that of what it is converted to.
-  const meant = setting === 'quality' && typeof value === 'number' ? 'convertQuality' : setting;
-  const checked = checkSetting(meant, key, value);
-  if (typeof checked === 'string') given.settings[meant] = checked;
+  const checked = checkSetting(setting, key, value);
+  if (typeof checked === 'string') given.settings[setting] = checked;
   else refuse(checked.message, checked.hint);
 }
 

@@ -12,6 +12,7 @@ import { environmentName, type Key, settings } from '../options/settings.ts';
 import type { Json } from '../request/types.ts';
 import { editOf } from '../run/edit.ts';
 import { InvalidRequest, type Plan, planRun, settingOf } from '../run/plan.ts';
+import { isLoopbackHost } from '../transport/address.ts';
 import { type Given, readFields, type Variant } from './fields.ts';
 import { jobKeyOf, reachKeys } from './keys.ts';
 import { relativePath } from './paths.ts';
@@ -65,7 +66,10 @@ export class JobReader {
     };
     const prompt = this.#prompt(given, entry, mistakes);
     const resolved = this.#resolve(given);
-    const { out, name } = resolved.values;
+    const { out, name, baseUrl, allowInsecure, sandbox } = resolved.values;
+    if (!allowInsecure && !sandbox && !baseUrl.startsWith('https:') && !isLoopbackHost(baseUrl)) {
+      mistakes.push({ at: placeOf('baseUrl'), message: `base-url: ${baseUrl} is not secure: the API key would travel in clear`, hint: 'use https:' });
+    }
     if (out === '-') mistakes.push({ at: placeOf('out'), message: 'out: an image of a batch needs a file' });
     const varying = changing.exec(name ?? '')?.[0];
     if (varying) mistakes.push({ at: placeOf('name'), message: `name: ${varying} differs from run to run`, hint: 'a job must have the same names each time' });
@@ -82,7 +86,7 @@ export class JobReader {
         return error.problems.map(({ field, message, hint }) => ({ at: placeOf(field === 'prompt' ? field : settingOf(field)), ...inFileTerms(message, hint) }));
       }
       if (!(error instanceof ImggenError) || error.exit !== 2) throw error;
-      return [{ at: placeOf(namesFile(out, true) ? 'out' : 'name'), ...inFileTerms(error.message, error.hint) }];
+      return [{ at: placeOf(isFileName(out, true) ? 'out' : 'name'), ...inFileTerms(error.message, error.hint) }];
     }
   }
 
@@ -103,7 +107,8 @@ export class JobReader {
       outputs,
       keepOriginal: keepOriginal || outputs.length === 0,
       hidesOriginal: plan.edit !== null,
-      fingerprint: hashOf({ dialect: plan.dialect.name, body: plan.body }),
+      // How the answer comes makes no other image, and the environment may say it.
+      fingerprint: hashOf({ dialect: plan.dialect.name, body: { ...plan.body, stream: undefined } }),
       processing: outputs.length === 0 ? null : hashOf({ made, keepOriginal }),
     };
   }
@@ -132,7 +137,7 @@ export class JobReader {
     if (merged.out === join(directory, '-')) merged.out = '-';
     const isConverted = merged.convert !== undefined;
     // A job that names its file has no use for the names of the others.
-    if (own.out !== undefined && own.name === undefined && namesFile(merged.out as string, isConverted)) delete merged.name;
+    if (own.out !== undefined && own.name === undefined && isFileName(merged.out as string, isConverted)) delete merged.name;
     return { ...resolveSettings({ ...this.#layers, flags: merged }), label: jobKeyOf };
   }
 
@@ -169,6 +174,16 @@ export class JobReader {
 
   #path(path: string): string {
     return isAbsolute(path) ? path : join(this.#options.directory, path);
+  }
+}
+
+/** Whether `out` names a file. That of a format which no model makes does so too: planRun says what is wrong with it. */
+function isFileName(out: string, isConverted: boolean): boolean {
+  try {
+    return namesFile(out, isConverted);
+  } catch (error) {
+    if (!(error instanceof ImggenError)) throw error;
+    return true;
   }
 }
 

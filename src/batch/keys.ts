@@ -22,7 +22,7 @@ export const ownKeys = ['prompt', 'prompt-file', 'param', 'variants'] as const;
 export const variantKeys = ['out', 'resize', 'fit', 'convert', 'quality'] as const;
 
 /** Another spelling of a key. */
-export const aliases: Readonly<Record<string, string>> = { keepOriginal: 'keep-original' };
+export const aliases: ReadonlyMap<string, string> = new Map([['keepOriginal', 'keep-original']]);
 
 /** The settings that decide how the API is reached: these, and no others, may come from the environment and the config file. */
 export const reachKeys: readonly Key[] = keys.filter((key) => groupOf(key) === 'API' || groupOf(key) === undefined);

@@ -12,6 +12,7 @@ import { resumeRun } from '../run/resume.ts';
 import { runPlan } from '../run/run.ts';
 import type { Services } from '../run/services.ts';
 import type { Budget } from './budget.ts';
+import { firstDifference, stateOf } from './due.ts';
 import { NotBegun } from './pace.ts';
 import { relativePath } from './paths.ts';
 import type { BatchJob, Due, Output } from './types.ts';
@@ -46,20 +47,37 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
   const { log, directory } = context;
   const before = due.work === 'convert' ? log?.entries.get(job.key) : undefined;
   const whole = before ? await converted(job, before, context) : await generated(job, due, context);
+  // The originals too: they are known to be the job's until they are gone, also to whoever comes after a crash.
+  log?.done(job.key, whole);
   const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
-  log?.done(job.key, entry);
+  if (job.keepOriginal) return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
   // What is made from an image is safe, and known to be: only now the image may go.
-  if (!job.keepOriginal) for (const { path } of whole.originals) await rm(join(directory, path), { force: true });
+  for (const { path } of whole.originals) await rm(join(directory, path), { force: true });
+  log?.done(job.key, entry);
   return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
 }
 
 /** Makes the outputs anew from originals that were kept. */
 async function converted(job: BatchJob, before: LockEntry, { log, directory }: PerformContext): Promise<LockEntry> {
+  // Then only the originals are left to be removed.
+  if (before.processing === job.processing && !firstDifference(before.outputs, directory)) return before;
+  // What is there when this process is killed shall be known to be the job's.
+  const begin = async () => await log?.begun(job.key, job.fingerprint, before.run);
+  await begin();
   const originals = await moveOriginals(job, before, directory);
-  const moved = { ...before, originals, outputs: [], processing: null, generated: new Date().toISOString() };
+  const left = before.originals.filter((original) => !originals.some(({ path }) => path === original.path));
+  const moved = { ...before, originals, outputs: [...before.outputs, ...left], processing: null, generated: new Date().toISOString() };
   // An output may take the name that an original had: from here on the original is looked for under its new one.
-  if (job.outputs.length > 0) log?.done(job.key, moved);
+  if (job.outputs.length > 0) {
+    log?.done(job.key, moved);
+    await begin();
+  }
   const outputs = await makeOutputs(job.outputs, originals, before.run, directory);
+  // Where an original lay before nobody would look for it again, unless an output has taken the place.
+  for (const original of left) {
+    const isTaken = outputs.some(({ path }) => path === original.path);
+    if (!isTaken && stateOf(original, directory) === 'same') await rm(join(directory, original.path), { force: true });
+  }
   return { ...moved, processing: job.processing, outputs };
 }
 

@@ -17,14 +17,14 @@ export function batchSchema(): Schema {
     required: ['images'],
     properties: {
       $schema: { type: 'string' },
-      defaults: { ...map(settingSchemas()), description: 'what every image has unless it says otherwise' },
+      defaults: { ...map(settingSchemas()), ...once, description: 'what every image has unless it says otherwise' },
       images: { type: 'array', minItems: 1, items: { $ref: '#/definitions/image' } },
     },
     definitions: {
       image: {
         ...map({ ...settingSchemas(), ...ownSchemas() }),
         oneOf: [{ required: ['prompt'] }, { required: ['prompt-file'] }],
-        not: { required: ['keepOriginal', 'keep-original'] },
+        ...once,
       },
       variant: { ...map(variantSchemas()), required: ['out'] },
     },
@@ -45,12 +45,22 @@ function settingSchemas(): Schema {
   return all;
 }
 
+/** What two keys could say at a time. */
+const once = {
+  not: {
+    anyOf: [
+      { required: ['keepOriginal', 'keep-original'] },
+      { required: ['quality', 'convert-quality'], properties: { quality: { type: 'number' } } },
+    ],
+  },
+};
+
 /** The API's fields that have a key of their own. */
 const notOwn = { anyOf: ['prompt', 'n', 'model', 'stream'].map((name) => ({ required: [name] })) };
 
 function ownSchemas(): Schema {
   return {
-    prompt: { type: 'string', minLength: 1, description: 'what to draw' },
+    prompt: { type: 'string', pattern: '\\S', description: 'what to draw' },
     'prompt-file': { type: 'string', minLength: 1, description: 'a file with the prompt, relative to this one' },
     variants: { type: 'array', items: { $ref: '#/definitions/variant' }, description: 'what is made of the image, at no cost' },
   };

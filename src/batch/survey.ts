@@ -102,15 +102,15 @@ function nameOf(path: string): string {
 
 /** The files that a job would replace and that were not made for it, as far as the lock knows. */
 function strangers(job: BatchJob, { work }: Due, { entry, pending }: Known, { sandbox, directory }: DueOptions): Mistake[] {
-  if (pending) return [];
   const isReal = entry !== undefined && !entry.sandbox;
   const owned = new Set(entry ? [...entry.originals, ...entry.outputs].map(({ path }) => path) : []);
   const found: Mistake[] = [];
   for (const path of pathsOf(job)) {
     if (!existsSync(path)) continue;
     const isOwned = owned.has(relativePath(path, directory));
-    if (!isOwned) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
-    else if (sandbox && isReal && work !== 'convert') found.push({ at: job.at, message: `${path} was paid for`, hint: 'the sandbox would replace it; --overwrite lets it' });
+    // What a run that was begun may have made by now is the job's too.
+    if (!isOwned && !pending) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
+    else if (isOwned && sandbox && isReal && work !== 'convert') found.push({ at: job.at, message: `${path} was paid for`, hint: 'the sandbox would replace it; --overwrite lets it' });
   }
   return found;
 }

@@ -14,7 +14,7 @@ export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode
   const message = `${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'} in ${file}; nothing was sent`;
   if (flags.json) {
     const told = mistakes.map(({ at: { line, column }, message: what, hint = null }) => ({ line, column, message: what, hint }));
-    await terminal.json({ error: { code, exit, message, cause: null, hint: null, request_id: null, mistakes: told } });
+    await terminal.jsonLine({ error: { code, exit, message, cause: null, hint: null, request_id: null, mistakes: told } });
   }
   for (const { at, message: what, hint } of mistakes) {
     terminal.info(`${oneLine(`${file}:${at.line}:${at.column}: ${what}`)}${hint === undefined ? '' : terminal.paint.dim(` (${oneLine(hint)})`)}`);
@@ -31,7 +31,7 @@ export async function showCheck({ due, selected }: Survey, jobs: AsyncIterable<[
   if (flags.json) {
     const list = [];
     for await (const [{ key, at }, { work, why }] of jobs) list.push({ job: key, line: at.line, work, why });
-    await terminal.json({ check: true, due: list, up_to_date: upToDate, exit });
+    await terminal.jsonLine({ check: true, due: list, up_to_date: upToDate, exit });
     return exit;
   }
   for await (const [{ key, at }, { why }] of jobs) {
@@ -56,7 +56,7 @@ export async function showDryRun(
       const files = pathsOf(job).map((path) => relativePath(path, directory));
       list.push({ job: job.key, line: job.at.line, work, why, images: work === 'convert' ? 0 : job.count, files });
     }
-    await terminal.json({ dry_run: true, jobs: selected, images, up_to_date: upToDate, due: list, gone });
+    await terminal.jsonLine({ dry_run: true, jobs: selected, images, up_to_date: upToDate, due: list, gone });
     return 0;
   }
   for await (const [job, { work, why }] of jobs) {

@@ -3,7 +3,7 @@ import { Tally } from '../batch/tally.ts';
 import { type BatchEvent, type EventError, upToDate } from '../batch/types.ts';
 import { Board } from '../terminal/board.ts';
 import { formatDuration } from '../terminal/format.ts';
-import { oneLine, safeJson } from '../terminal/sanitize.ts';
+import { oneLine } from '../terminal/sanitize.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Host, Progress } from '../terminal/types.ts';
 
@@ -31,7 +31,7 @@ class JsonLines implements BatchReporter {
   }
 
   async emit(event: BatchEvent): Promise<void> {
-    await this.#terminal.data(this.#terminal.redact(safeJson(event)));
+    await this.#terminal.jsonLine(event);
   }
 
   ofJob(job: string): ReturnType<BatchReporter['ofJob']> {

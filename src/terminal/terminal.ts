@@ -113,6 +113,11 @@ export class Terminal {
     await this.data(this.redact(safeJson(value, 2)));
   }
 
+  /** The same on one line, where more documents may come before it or after. */
+  async jsonLine(value: unknown): Promise<void> {
+    await this.data(this.redact(safeJson(value)));
+  }
+
   /** Data as it is; false when nobody reads it any more, which is no error. Throws ImggenError `output`. */
   bytes(chunk: Uint8Array): Promise<boolean> {
     if (this.#stdoutClosed) return Promise.resolve(false);
