@@ -1,4 +1,4 @@
-import { Chalk, type ChalkInstance } from 'chalk';
+import { Chalk } from 'chalk';
 import { ImggenError, messageOf } from '../errors.ts';
 import { oneLine, safeJson } from './sanitize.ts';
 import type { Host, Redactable } from './types.ts';
@@ -8,6 +8,13 @@ export interface TerminalOptions {
   verbose: boolean;
 }
 
+/** The colours that are used for people; `level` is 0 where there are none. */
+export type Paint = { readonly level: number } & Readonly<Record<'red' | 'yellow' | 'green' | 'cyan' | 'dim', (text: string) => string>>;
+
+const same = (text: string) => text;
+/** Without colours chalk need not be loaded. */
+const plain: Paint = { level: 0, red: same, yellow: same, green: same, cyan: same, dim: same };
+
 /**
  * The two output streams. stdout gets data as it is; stderr gets lines for people, cleaned of everything that a
  * terminal would obey. A secret that was named with `hide()`, on any terminal of the same host, reaches neither
@@ -16,14 +23,17 @@ export interface TerminalOptions {
 export class Terminal {
   readonly #host: Host;
   readonly #options: TerminalOptions;
-  readonly paint: ChalkInstance;
+  #paint: Paint | undefined;
   /** A reader that has gone away (`| head`) is no error. */
   #stdoutClosed = false;
 
   constructor(host: Host, options: TerminalOptions) {
     this.#host = host;
     this.#options = options;
-    this.paint = new Chalk({ level: hasColour(host) ? 1 : 0 });
+  }
+
+  get paint(): Paint {
+    return (this.#paint ??= hasColour(this.#host) ? new Chalk({ level: 1 }) : plain);
   }
 
   /** Whether stderr is a terminal on which lines may move: not in CI, not on a dumb one. */
