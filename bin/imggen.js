@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts dist/cli.js. Written for any Node that can parse it, so that an old one is told what is needed.
+// Starts dist/start.js. Written for any Node that can parse it, so that an old one is told what is needed.
 var fs = require('fs');
 var path = require('path');
 var version = process.versions.node.split('.').map(Number);
@@ -10,9 +10,9 @@ else fail('imggen needs Node.js 20.19 or later, or 22.12 or later; this is ' + p
 
 function start() {
   keepCompiled();
-  var program = path.join(__dirname, '../dist/cli.js');
+  var program = path.join(__dirname, '../dist/start.js');
   if (fs.existsSync(program)) require(program).main();
-  else fail('imggen is not built: dist/cli.js is missing', 'in a clone of the repository: npm ci, or npm run build');
+  else fail('imggen is not built: dist/start.js is missing', 'in a clone of the repository: npm ci, or npm run build');
 }
 
 /**

@@ -3,6 +3,7 @@ import { addGenerateFlags, type GenerateFlags } from './commands/flags.ts';
 import { type ExitCode, exitCodes, ImggenError, messageOf, usageError } from './errors.ts';
 import { realHost } from './terminal/host.ts';
 import type { Host } from './terminal/types.ts';
+import { widestHelp } from './terminal/width.ts';
 
 declare const __VERSION__: string;
 
@@ -74,7 +75,7 @@ function createProgram(host: Host): Command {
       writeOut: (text) => host.stdout.write(text),
       // Errors are told once, by report().
       writeErr: () => {},
-      getOutHelpWidth: () => Math.min(host.stdout.columns ?? 100, 100),
+      getOutHelpWidth: () => Math.min(host.stdout.columns ?? widestHelp, widestHelp),
     })
     .configureHelp({ sortSubcommands: false });
   program.hook('preSubcommand', (_program, subcommand) => {

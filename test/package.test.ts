@@ -29,7 +29,7 @@ describe('the published package', () => {
 
   it('holds what runs, the README and the licences', () => {
     const paths = packed.files.map((file) => file.path);
-    const fixed = ['LICENSE', 'README.md', 'bin/imggen.js', 'bin/package.json', 'dist/LICENSES.txt', 'dist/batch.schema.json', 'dist/cli.js', 'dist/package.json', 'package.json'];
+    const fixed = ['LICENSE', 'README.md', 'bin/imggen.js', 'bin/package.json', 'dist/LICENSES.txt', 'dist/batch.schema.json', 'dist/help.txt', 'dist/package.json', 'dist/start.js', 'package.json'];
     expect(paths.filter((path) => !/^dist\/[\w.-]+-[0-9A-Z]{8}\.js$/.test(path)).toSorted()).toEqual(fixed);
   });
 
@@ -40,8 +40,8 @@ describe('the published package', () => {
 
   it('names the licence of every package in it', () => {
     const text = readFileSync(`${root}dist/LICENSES.txt`, 'utf8');
-    const chunks = packed.files.map((file) => file.path).filter((path) => /^dist\/.*\.js$/.test(path));
-    const bundled = chunks.flatMap((path) => readFileSync(root + path, 'utf8').match(/node_modules\/[^/"]+/g) ?? []);
+    const chunks = packed.files.filter(({ path }) => path.endsWith('.js')).map(({ path }) => readFileSync(`${root}${path}`, 'utf8'));
+    const bundled = chunks.join('\n').match(/node_modules\/[^/"]+/g) ?? [];
     expect(bundled).toContain('node_modules/commander');
     for (const folder of new Set(bundled)) expect(text).toContain(`\n${folder.replace('node_modules/', '')} `);
     expect(text).toMatch(/^undici \d\S* \(MIT\)\n\nMIT License\n\nCopyright \(c\) Matteo Collina/m);
@@ -67,7 +67,7 @@ it('the launcher says what to do in a clone that is not built', () => {
     expect({ status, stdout, stderr }).toEqual({
       status: 2,
       stdout: '',
-      stderr: 'error: imggen is not built: dist/cli.js is missing\nhint: in a clone of the repository: npm ci, or npm run build\n',
+      stderr: 'error: imggen is not built: dist/start.js is missing\nhint: in a clone of the repository: npm ci, or npm run build\n',
     });
   } finally {
     rmSync(clone, { recursive: true, force: true });

@@ -7,7 +7,7 @@ const stages = new Set([
   'options', 'manifest', 'request', 'wire', 'transport', 'images', 'convert', 'files', 'journal', 'sandbox', 'terminal',
 ]);
 /** Who put the stages together; each may import those after it. */
-const composers = ['cli.ts', 'commands', 'batch', 'run'];
+const composers = ['start.ts', 'cli.ts', 'commands', 'batch', 'run'];
 /** What everybody may import: errors, a word's neighbour, and tables of data. */
 const leaves = new Set(['errors.ts', 'similar.ts', 'request/fields.ts', 'request/models.ts']);
 /** Packages that are slow to load, and so never on the way to `--help`. */
@@ -102,7 +102,7 @@ function cycles(graph: Graph): string[] {
 
 /** Heavy packages that static imports load before the program has looked at its arguments. */
 function heavyAtStart(graph: Graph): string[] {
-  const trails = new Map([['cli.ts', 'cli.ts']]);
+  const trails = new Map(['start.ts', 'cli.ts'].map((file) => [file, file]));
   const found: string[] = [];
   for (const [file, trail] of trails)
     for (const { target, kind } of graph.get(file) ?? []) {

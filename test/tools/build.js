@@ -1,4 +1,5 @@
-// Bundles src/cli.ts into dist/: what the launcher loads and the package ships. Types are checked elsewhere.
+// Bundles src/start.ts into dist/: what the launcher loads and the package ships. Types are checked elsewhere.
+import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
@@ -32,7 +33,7 @@ const slim = {
 
 const { outputFiles, metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli.ts'],
+  entryPoints: ['src/start.ts'],
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -63,6 +64,7 @@ files.set('package.json', Buffer.from('{ "type": "commonjs" }\n'));
 const bundled = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
 files.set('LICENSES.txt', Buffer.from(await licences(bundled)));
 await replace(dist, files);
+await writeHelp();
 const bytes = [...files.values()].reduce((sum, contents) => sum + contents.length, 0);
 console.log(`dist/: ${files.size} files, ${Math.round(bytes / 1000)} kB`);
 
@@ -118,6 +120,12 @@ function isForeign(file) {
   return own.reduce((sum, [, { bytesInOutput }]) => sum + bytesInOutput, 0) < bytes / 10;
 }
 
+/** Keeps what the program prints for --help, so that it can be printed without the program. */
+async function writeHelp() {
+  const text = execFileSync(process.execPath, [path.join(root, 'bin/imggen.js'), '--help'], { env: { NODE_DISABLE_COMPILE_CACHE: '1' } });
+  await write(dist, 'help.txt', text);
+}
+
 /** What esbuild accepts and what would fail at the user's. */
 function refuse({ inputs }) {
   for (const [file, { imports }] of Object.entries(inputs))
@@ -154,12 +162,14 @@ async function licences(inputs) {
 /** Makes the folder hold these files and no others, in an order in which a program that starts meanwhile never breaks. */
 async function replace(folder, contents) {
   await mkdir(folder, { recursive: true });
-  const entryLast = [...contents].sort(([a], [b]) => Number(a === 'cli.js') - Number(b === 'cli.js'));
-  for (const [name, data] of entryLast) {
-    const temporary = path.join(folder, `${name}.${process.pid}.tmp`);
-    await writeFile(temporary, data);
-    await rename(temporary, path.join(folder, name));
-  }
+  const entryLast = [...contents].sort(([a], [b]) => Number(a === 'start.js') - Number(b === 'start.js'));
+  for (const [name, data] of entryLast) await write(folder, name, data);
   for (const name of await readdir(folder))
     if (!contents.has(name)) await rm(path.join(folder, name), { recursive: true, force: true });
+}
+
+async function write(folder, name, data) {
+  const temporary = path.join(folder, `${name}.${process.pid}.tmp`);
+  await writeFile(temporary, data);
+  await rename(temporary, path.join(folder, name));
 }
