@@ -1,7 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { addGenerateFlags, type GenerateFlags } from './commands/flags.ts';
+import { runGenerate } from './commands/generate.ts';
+import { refuseLookalike } from './commands/prompt.ts';
 import { type ExitCode, exitCodes, ImggenError, messageOf, usageError } from './errors.ts';
 import { realHost } from './terminal/host.ts';
+import { Terminal } from './terminal/terminal.ts';
 import type { Host } from './terminal/types.ts';
 import { widestHelp } from './terminal/width.ts';
 
@@ -39,16 +42,12 @@ async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
     exit = code;
   };
   const generate = async (words: string[], flags: GenerateFlags) => {
-    const { runGenerate } = await loadCommands();
     setExit(await runGenerate(words, flags, host));
   };
   const program = createProgram(host);
   program.argument('[prompt...]', 'what to draw; - or nothing reads stdin');
   addGenerateFlags(program).action(async (words: string[], flags: GenerateFlags) => {
-    if (words.length === 1) {
-      const { refuseLookalike } = await loadCommands();
-      refuseLookalike(words[0] as string, ['generate', 'help', 'version', ...Object.keys(commands)], laterCommands);
-    }
+    if (words.length === 1) refuseLookalike(words[0] as string, ['generate', 'help', 'version', ...Object.keys(commands)], laterCommands);
     await generate(words, flags);
   });
   const explicit = program.command('generate').description('the same as imggen [prompt], for a prompt that is the name of a command');
@@ -115,7 +114,6 @@ Examples:
 async function report(error: unknown, argv: readonly string[], host: Host): Promise<ExitCode> {
   const failure = error instanceof CommanderError ? ofCommander(error) : error;
   if (failure === undefined) return 0;
-  const { Terminal } = await import('./terminal/terminal.ts');
   const terminal = new Terminal(host, { quiet: false, verbose: argv.includes('--verbose') });
   const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
   if (argv.includes('--json')) {

@@ -1,7 +1,6 @@
 import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
 import { type Flags, type Layers, resolveSettings, type Resolved } from '../options/resolve.ts';
-import { isLoopbackHost } from '../transport/address.ts';
 import { closest } from '../similar.ts';
 import { keys } from '../options/settings.ts';
 import { configPath, readConfig } from '../options/store.ts';
@@ -66,11 +65,13 @@ export function checkProfileName(name: string): void {
 }
 
 /** The key must not travel where others can read it. Throws ImggenError `usage` for a URL that it would go to in clear. */
-export function checkConnection({ values, label }: Settings): void {
+export async function checkConnection({ values, label }: Settings): Promise<void> {
   if (values.allowInsecure) return;
   for (const key of values.sandbox ? [] : (['baseUrl', 'taskUrl'] as const)) {
     const url = values[key];
-    if (url === undefined || url.startsWith('https:') || isLoopbackHost(url)) continue;
+    if (url === undefined || url.startsWith('https:')) continue;
+    const { isLoopbackHost } = await import('../transport/address.ts');
+    if (isLoopbackHost(url)) continue;
     throw usageError(
       `${label(key)} ${url} is not secure: the API key would travel in clear`,
       'use https:, or, on a network that you trust: imggen config set allowInsecure true',

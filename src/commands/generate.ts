@@ -21,7 +21,7 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   const json = flags.json === true;
   const terminal = new Terminal(host, values);
   checkSwitches(flags, settings, terminal);
-  checkConnection(settings);
+  await checkConnection(settings);
   const prompt = await readPrompt(words, flags.promptFile, host);
   const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
   const isDone = plan.names?.naming.targets.length === 0;

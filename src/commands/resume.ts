@@ -84,7 +84,7 @@ function unfinishedRuns(state: string, { values }: Settings, { machine }: Host):
 
 /** Only a pending task needs the key; a download never gets one. */
 async function keyFor(settings: Settings, host: Host): Promise<Secret> {
-  checkConnection(settings);
+  await checkConnection(settings);
   return await resolveApiKey(settings, host.env, host.signal);
 }
 
