@@ -8,10 +8,12 @@ const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/;
  * at most 80 bytes, cut after a word where there is one. Never empty, hidden, or a device's name.
  */
 export function slug(text: string): string {
+  // V8 needs a millisecond to look up what the letters of every script are.
+  const between = /^[\0-\x7f]*$/.test(text) ? /[^a-z0-9]+/ : /[^\p{L}\p{M}\p{N}]+/u;
   const words = text
     .normalize('NFC')
     .toLowerCase()
-    .split(/[^\p{L}\p{M}\p{N}]+/u)
+    .split(between)
     .filter((word) => word !== '');
   let result = '';
   for (const word of words) {

@@ -45,7 +45,7 @@ export function namePattern(template: string, fields: NameFields): NamePattern {
   const numbered = own || fields.n > 1;
   const full = own || fields.n === 1 ? template : `${template}-{i}`;
   const values = fieldValues(fields);
-  const name = (i: number) => fill(full, { ...values, i: String(i) });
+  const name = (i: number) => fill(full, { ...values, i: () => String(i) });
   checkPath(name(1), template);
   return { numbered, name };
 }
@@ -60,27 +60,28 @@ export function exactPattern(stem: string, n: number, isMarked: boolean): NamePa
   return { numbered: n > 1, name: (i) => (n > 1 ? `${stem}-${i}` : stem) };
 }
 
-function fieldValues(fields: NameFields): Record<FieldName, string> {
+/** Most templates have one or two fields: a value is made when it is asked for. */
+type FieldValues = Record<FieldName, () => string>;
+
+function fieldValues(fields: NameFields): Omit<FieldValues, 'i'> {
   return {
-    slug: slug(fields.prompt),
-    i: '',
-    n: String(fields.n),
-    model: safe(fields.model),
-    size: safe(fields.size),
-    format: safe(fields.format),
-    date: fields.at.slice(0, 10),
-    time: fields.at.slice(11, 19).replaceAll(':', ''),
-    id: fields.id,
+    slug: () => slug(fields.prompt),
+    n: () => String(fields.n),
+    model: () => safe(fields.model),
+    size: () => safe(fields.size),
+    format: () => safe(fields.format),
+    date: () => fields.at.slice(0, 10),
+    time: () => fields.at.slice(11, 19).replaceAll(':', ''),
+    id: () => fields.id,
   };
 }
 
-function fill(template: string, values: Record<FieldName, string>): string {
+function fill(template: string, values: FieldValues): string {
   return template.replace(/\{([^{}]*)\}/g, (_match, name: string) => {
-    const value = values[name as FieldName];
     if (!fieldNames.includes(name as FieldName)) {
       throw usageError(`--name ${template} has an unknown field {${name}}`, fieldNames.map((known) => `{${known}}`).join(' '));
     }
-    return value;
+    return values[name as FieldName]();
   });
 }
 
@@ -91,7 +92,7 @@ function safe(value: string): string {
 
 function checkPath(path: string, template: string): void {
   const wrong = (why: string) => usageError(`--name ${template} ${why}`, 'a relative path below --out, such as {date}/{slug}-{i}');
-  if (/[\p{Cc}\\:*?"<>|]/u.test(path)) throw wrong('has a character that file names do not have everywhere');
+  if (/[\0-\x1f\x7f-\x9f\\:*?"<>|]/.test(path)) throw wrong('has a character that file names do not have everywhere');
   for (const segment of path.split('/')) {
     if (segment === '') throw wrong('has an empty part');
     if (segment === '.' || segment === '..') throw wrong('leaves the directory of --out');
