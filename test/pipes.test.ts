@@ -51,6 +51,14 @@ describe('a reader of stdout that goes away is no error', () => {
   });
 });
 
+test('a full pipe that another process made non-blocking gets every byte in the end', async () => {
+  const filler = 65_536;
+  const fill = `"${process.execPath}" -e 'process.stdout; setTimeout(() => {}, 2000)' & sleep 0.5; head -c ${filler} /dev/zero`;
+  const { stdout, stderr } = await sh(`{ ${fill}; imggen help; echo "exit $?" >&2; wait; } | { sleep 1.5; cat; }`, new Place());
+  expect(stderr).toBe('exit 0\n');
+  expect(stdout.subarray(filler).toString()).toBe((await imggen(['help'])).stdout);
+});
+
 describe('in scripts', () => {
   test('for f in $(imggen …) sees the paths', async () => {
     const api = await gateway({ generation: [cats(3)] });

@@ -28,7 +28,7 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
   }
   if (file === undefined) throw usageError('there is no batch file', 'imggen batch images.yaml; all options: imggen batch --help');
   checkSwitches(file, flags, terminal);
-  checkConnection(settings);
+  await checkConnection(settings);
   const main = flags.lock ?? (file === '-' ? undefined : lockPathOf(file));
   if (flags.mergeLocks) {
     if (main === undefined) throw usageError('--merge-locks needs a batch file, or --lock');

@@ -12,7 +12,7 @@ export async function askSecret(question: string, host: Host): Promise<string> {
   if (!host.stdin.isTTY) return await firstLine(host);
   const { read } = await import('read');
   try {
-    return await read({ prompt: question, silent: true, input: host.stdin, output: host.stderr });
+    return await read({ prompt: question, silent: true, input: host.stdin, output: host.stderr.stream });
   } catch {
     throw new ImggenError('interrupted', 'interrupted');
   } finally {
@@ -25,7 +25,7 @@ export async function askSecret(question: string, host: Host): Promise<string> {
 export async function askYesNo(question: string, host: Host): Promise<boolean> {
   const { read } = await import('read');
   try {
-    return /^y(es)?$/i.test((await read({ prompt: question, input: host.stdin, output: host.stderr })).trim());
+    return /^y(es)?$/i.test((await read({ prompt: question, input: host.stdin, output: host.stderr.stream })).trim());
   } catch {
     throw new ImggenError('interrupted', 'interrupted');
   }

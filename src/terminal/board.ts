@@ -45,13 +45,13 @@ export class Board {
     const { default: ora } = await import('ora');
     if (this.#stopped) return;
     // stdin stays as it is: Ctrl-C must reach the process as a signal.
-    const options = { stream: this.#host.stderr, discardStdin: false, isEnabled: true, text: this.#text() };
+    const options = { stream: this.#host.stderr.stream, discardStdin: false, isEnabled: true, text: this.#text() };
     this.#ora = ora({ ...options, color: this.#coloured ? 'cyan' : false }).start();
   }
 
   /** No line may wrap, and the block must be lower than the terminal. */
   #text(): string {
-    const { columns, rows } = this.#host.stderr;
+    const { columns, rows } = this.#host.stderr.stream;
     return this.#lines()
       .slice(0, Math.max(1, rows - 2))
       .map((line) => cut(oneLine(line), columns - 3))

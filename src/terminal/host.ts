@@ -1,5 +1,6 @@
 import { homedir, hostname } from 'node:os';
 import { ImggenError } from '../errors.ts';
+import { ProcessOutput } from './output.ts';
 import type { Host } from './types.ts';
 
 /** The real world: this process, its streams and its signals. */
@@ -13,20 +14,10 @@ export function realHost(): Host {
     get stdin() {
       return process.stdin;
     },
-    get stdout() {
-      return tolerant(process.stdout);
-    },
-    get stderr() {
-      return tolerant(process.stderr);
-    },
+    stdout: new ProcessOutput(1),
+    stderr: new ProcessOutput(2),
     signal: interruption(),
   };
-}
-
-/** A reader that goes away (`| head`) would end the process with a stack trace; who writes hears of it otherwise. */
-function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
-  if (stream.listenerCount('error') === 0) stream.on('error', () => {});
-  return stream;
 }
 
 function isRunning(pid: number): boolean {

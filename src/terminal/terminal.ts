@@ -40,7 +40,7 @@ export class Terminal {
   get isInteractive(): boolean {
     const { stderr, env } = this.#host;
     // Some pseudo-terminals say that they have no columns: a spinner could not count its lines there.
-    return stderr.isTTY === true && stderr.columns > 0 && env.TERM !== 'dumb' && !env.CI;
+    return stderr.isTTY && (stderr.columns ?? 0) > 0 && env.TERM !== 'dumb' && !env.CI;
   }
 
   get isQuiet(): boolean {
@@ -55,7 +55,7 @@ export class Terminal {
 
   /** Whether stdout and stderr are both seen by a person. */
   get isStdoutTerminal(): boolean {
-    return this.#host.stdout.isTTY === true;
+    return this.#host.stdout.isTTY;
   }
 
   /** From now on the secret is shown in its short form wherever it turns up. */
@@ -138,16 +138,12 @@ export class Terminal {
         if (error.code === 'EPIPE') resolve(false);
         else reject(new ImggenError('output', 'cannot write to stdout', { cause: error.message }));
       };
-      // The stream also emits the error that it gives to the callback.
-      if (stdout.listenerCount('error') === 0) stdout.on('error', () => {});
       stdout.write(chunk, (error) => (error ? onError(error) : resolve(true)));
     });
   }
 
   #line(line: string): void {
-    const { stderr } = this.#host;
-    if (stderr.listenerCount('error') === 0) stderr.on('error', () => {});
-    stderr.write(`${this.redact(line)}\n`);
+    this.#host.stderr.write(`${this.redact(line)}\n`);
   }
 }
 
@@ -155,5 +151,5 @@ export class Terminal {
 function hasColour({ stderr, env }: Host): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
-  return stderr.isTTY === true && stderr.hasColors(env as Record<string, string>);
+  return stderr.isTTY && stderr.stream.hasColors(env as Record<string, string>);
 }

@@ -6,6 +6,17 @@ export interface Redactable {
   toString(): string;
 }
 
+/** stdout or stderr. */
+export interface Output {
+  readonly isTTY: boolean;
+  /** Undefined where it is no terminal. */
+  readonly columns: number | undefined;
+  /** Node's stream for it, for packages that want one. */
+  readonly stream: NodeJS.WriteStream;
+  /** `done` hears of an error, nobody else. */
+  write(chunk: string | Uint8Array, done?: (error?: Error | null) => void): void;
+}
+
 /** The world around the program, passed in so that a test can be it. Nothing else touches `process`. */
 export interface Host {
   env: Readonly<Record<string, string | undefined>>;
@@ -15,8 +26,8 @@ export interface Host {
   /** What must not be shown, as far as it is known by now. */
   secrets: Redactable[];
   stdin: NodeJS.ReadStream;
-  stdout: NodeJS.WriteStream;
-  stderr: NodeJS.WriteStream;
+  stdout: Output;
+  stderr: Output;
   /** Aborted by SIGINT and SIGTERM; its reason is the ImggenError that the run ends with. */
   signal: AbortSignal;
 }
