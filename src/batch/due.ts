@@ -19,17 +19,21 @@ export interface DueOptions {
   sandbox: boolean;
 }
 
+/** What most jobs have, where there are many: one for all of them. */
+const forced: Due = { work: 'generate', why: 'forced' };
+const unknown: Due = { work: 'generate', why: 'new' };
+
 /** Why a job is to be done, and what; undefined when it is up to date. Reads its files. */
 export function dueOf(job: BatchJob, { entry, pending }: Known, { directory, force, sandbox }: DueOptions): Due | undefined {
-  if (force) return { work: 'generate', why: 'forced' };
+  if (force) return forced;
   // One of the same run as the entry is no generation: what is made of its images was being made anew.
   if (pending?.fingerprint === job.fingerprint && pending.run !== entry?.run) return { work: 'resume', why: 'its run was not finished' };
-  if (!entry) return { work: 'generate', why: 'new' };
+  if (!entry) return unknown;
   if (entry.sandbox && !sandbox) return { work: 'generate', why: 'made by the sandbox' };
   if (entry.fingerprint !== job.fingerprint) return { work: 'generate', why: 'its request changed' };
   const original = firstDifference(entry.originals, directory);
   const why = entry.processing === job.processing ? firstDifference(entry.outputs, directory) : 'what is made of it changed';
-  if (!why && !job.keepOriginal) return original || entry.originals.length === 0 ? undefined : { work: 'convert', why: 'its original is still there' };
+  if (!why && !job.keepOriginal) return entry.originals.length === 0 ? undefined : { work: 'convert', why: 'its original was to be removed' };
   if (original) return { work: 'generate', why: original };
   if (!why) return undefined;
   return entry.originals.length > 0 ? { work: 'convert', why } : { work: 'generate', why: `${why}, and its original was not kept` };

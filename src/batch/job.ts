@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Edit } from '../convert/types.ts';
@@ -213,7 +213,7 @@ function inFileTerms(message: string, hint: string | undefined): { message: stri
 
 /** SHA-256 of a value, in hexadecimal; the order of the members of its objects makes no difference. */
 function hashOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value, sorted)).digest('hex');
+  return hash('sha256', JSON.stringify(value, sorted));
 }
 
 function sorted(_key: string, value: unknown): unknown {

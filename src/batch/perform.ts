@@ -52,7 +52,7 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
   const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
   if (job.keepOriginal) return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
   // What is made from an image is safe, and known to be: only now the image may go.
-  for (const { path } of whole.originals) await rm(join(directory, path), { force: true });
+  for (const file of whole.originals) if (stateOf(file, directory) === 'same') await rm(join(directory, file.path));
   log?.done(job.key, entry);
   return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
 }

@@ -51,13 +51,16 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
   signal.addEventListener('abort', () => halt('interrupted'), { once: true });
   if (signal.aborted) halt('interrupted');
 
+  /** Why nothing more is begun; undefined while it goes on. */
+  const stopped = () => (summary.stopped ??= stop.signal.aborted ? messageOf(stop.signal.reason) : undefined);
+
   const skip = async (job: BatchJob) => {
     summary.skipped += 1;
-    await emit({ type: 'skipped', job: job.key, why: messageOf(stop.signal.reason) });
+    await emit({ type: 'skipped', job: job.key, why: stopped() ?? '' });
   };
 
   const one = async ([job, due]: [BatchJob, Due]): Promise<typeof pMapSkip> => {
-    if (stop.signal.aborted) {
+    if (stopped() !== undefined) {
       await skip(job);
       return pMapSkip;
     }
@@ -71,7 +74,8 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
       await emit({ type: 'saved', job: job.key, paths, images, run: entry.run, usage: entry.usage, elapsed_ms: since(startedAt) });
     } catch (error) {
       if (error instanceof NotBegun) {
-        halt(error.message);
+        // Of --max-images: those that were let in before are within it, and go on.
+        summary.stopped ??= error.message;
         await skip(job);
         return pMapSkip;
       }
@@ -87,7 +91,7 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
     return pMapSkip;
   };
   await pMap(jobs, one, { concurrency });
-  if (stop.signal.aborted) summary.stopped = messageOf(stop.signal.reason);
+  stopped();
   summary.exit = exitOf(exits, summary, signal);
   return summary;
 }

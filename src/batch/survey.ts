@@ -8,8 +8,8 @@ import type { BatchJob, Due } from './types.ts';
 
 /** What is known of a batch before anything is sent. */
 export interface Survey {
-  /** Every job that the file declares, by its key, with its line. */
-  declared: ReadonlyMap<string, number>;
+  /** The keys of `SurveyOptions.locked` that no job of the file has. */
+  gone: readonly string[];
   /** How many of them this run is about. */
   selected: number;
   /** Those of them that are not up to date, by their index. */
@@ -30,11 +30,14 @@ export interface SurveyOptions extends DueOptions {
   /** Whether files that the lock does not know may be replaced. */
   overwrite: boolean;
   known: (key: string) => Known;
+  /** The keys that are to be looked for in the file. */
+  locked: Iterable<string>;
 }
 
 /** Reads the whole file: every mistake in it, and which jobs are due. Sends and writes nothing. */
 export async function survey(manifest: Manifest, reader: JobReader, options: SurveyOptions): Promise<Survey> {
   const names = new Names();
+  const gone = new Set(options.locked);
   const due = new Map<number, Due>();
   const mistakes: Mistake[] = [...reader.mistakes];
   const taken: Mistake[] = [];
@@ -48,6 +51,7 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
       continue;
     }
     mistakes.push(...names.add(read));
+    gone.delete(read.key);
     if (!options.isSelected(read.key)) continue;
     selected += 1;
     if (mistakes.length > 0) continue;
@@ -59,7 +63,7 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
     for (const { edit } of read.outputs) formats.add(edit.convert);
     if (!options.overwrite) taken.push(...strangers(read, what, known, options));
   }
-  return { declared: names.keys, isDeclared: names.has, selected, due, images, formats, mistakes: unique(mistakes), taken };
+  return { gone: [...gone], isDeclared: names.has, selected, due, images, formats, mistakes: unique(mistakes), taken };
 }
 
 /** The jobs that are due, read once more: what was a mistake since then is passed over. */
@@ -78,13 +82,11 @@ function isMistake(item: Entry | Mistake): item is Mistake {
 
 /** A name may be one job's only, also on file systems that do not tell upper case from lower. */
 class Names {
-  readonly keys = new Map<string, number>();
   readonly #lines = new Map<string, number>();
 
   readonly has = (path: string): boolean => this.#lines.has(nameOf(path));
 
   add(job: BatchJob): Mistake[] {
-    this.keys.set(job.key, job.at.line);
     const mistakes: Mistake[] = [];
     for (const path of pathsOf(job)) {
       const name = nameOf(path);

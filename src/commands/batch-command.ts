@@ -79,16 +79,17 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
     overwrite: flags.overwrite === true,
     isSelected: selector(flags.only ?? [], flags.shard),
     known: (key) => ({ entry: lock?.entries.get(key), pending: lock?.pending.get(key) }),
+    locked: (flags.prune && lock?.entries.keys()) || [],
   });
   if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);
   const jobs = () => dueJobs(manifest, reader, surveyed.due);
-  const gone = flags.prune ? [...(lock?.entries.keys() ?? [])].filter((key) => !surveyed.declared.has(key)) : [];
+  const { gone } = surveyed;
   if (flags.check) return await showCheck(surveyed, jobs(), batch);
   if (surveyed.taken.length > 0) return await showMistakes(surveyed.taken, 'output', batch);
   if (flags.dryRun) return await showDryRun(surveyed, jobs(), gone, batch);
   await confirmPrune(gone, batch);
   const log = lock as LockLog | undefined;
   const exit = await execute(surveyed, jobs(), log, batch);
-  if (log) await prune(gone, surveyed, log, batch);
+  if (log && !batch.host.signal.aborted) await prune(gone, surveyed, log, batch);
   return exit;
 }

@@ -6,7 +6,7 @@ import { type ErrorCode, type ExitCode, exitOfCode } from '../errors.ts';
 import type { Mistake } from '../manifest/types.ts';
 import { oneLine } from '../terminal/sanitize.ts';
 import type { Batch } from './batch-context.ts';
-import { annotate } from './github.ts';
+import { annotate, harmless } from './github.ts';
 
 /** Tells every mistake with its place. Returns the exit code of `code`. */
 export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
@@ -35,7 +35,7 @@ export async function showCheck({ due, selected }: Survey, jobs: AsyncIterable<[
     return exit;
   }
   for await (const [{ key, at }, { why }] of jobs) {
-    await terminal.data(oneLine(`${key}: ${why}`));
+    await terminal.data(harmless(oneLine(`${key}: ${why}`), host));
     annotate({ file, at, message: `${key} is out of date: ${why}` }, host, terminal);
   }
   terminal.info(due.size === 0 ? `all ${selected} up to date` : `${due.size} out of date, ${upToDate} up to date`);

@@ -6,6 +6,7 @@ import { formatDuration } from '../terminal/format.ts';
 import { oneLine } from '../terminal/sanitize.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Host, Progress } from '../terminal/types.ts';
+import { harmless } from './github.ts';
 
 /** Who is told of what happens in a batch. */
 export interface BatchReporter {
@@ -18,7 +19,7 @@ export interface BatchReporter {
 /** JSON Lines with `--json`, a live block on a terminal, else one line a finished job. */
 export function createReporter(json: boolean, file: string, host: Host, terminal: Terminal): BatchReporter {
   if (json) return new JsonLines(terminal);
-  return terminal.isInteractive && !terminal.isQuiet ? new LiveBlock(file, host, terminal) : new PlainLines(file, terminal);
+  return terminal.isInteractive && !terminal.isQuiet ? new LiveBlock(file, host, terminal) : new PlainLines(file, host, terminal);
 }
 
 const silent: Progress = { step() {}, detail() {}, stop() {} };
@@ -49,9 +50,11 @@ class PlainLines implements BatchReporter {
   protected readonly tally = new Tally();
   protected readonly terminal: Terminal;
   readonly #file: string;
+  readonly #host: Host;
 
-  constructor(file: string, terminal: Terminal) {
+  constructor(file: string, host: Host, terminal: Terminal) {
     this.#file = file;
+    this.#host = host;
     this.terminal = terminal;
   }
 
@@ -81,8 +84,7 @@ class PlainLines implements BatchReporter {
         terminal.info(planned(event));
         break;
       case 'saved':
-        terminal.info(`${this.count()} ${oneLine(event.job)} in ${formatDuration(event.elapsed_ms)}`);
-        await terminal.data(event.paths.map((path) => (terminal.isStdoutTerminal ? oneLine(path) : path)).join('\n'));
+        await this.#saved(event);
         break;
       case 'failed':
         terminal.problem(`${this.count()} ${event.job} (${this.#file}:${event.line}): ${reasonOf(event.error)}`);
@@ -99,6 +101,17 @@ class PlainLines implements BatchReporter {
     }
   }
 
+  /** Where stdout is a terminal, a path is nobody's data, and one line says it all. */
+  async #saved({ job, paths, elapsed_ms: elapsed }: Extract<BatchEvent, { type: 'saved' }>): Promise<void> {
+    const { terminal } = this;
+    const fact = terminal.isQuiet ? '' : `${this.count()} ${formatDuration(elapsed)}  `;
+    if (!terminal.isStdoutTerminal) terminal.info(`${fact}${oneLine(job)}`);
+    const lines = terminal.isStdoutTerminal
+      ? paths.map((path, position) => `${position === 0 ? fact : ' '.repeat(fact.length)}${oneLine(path)}`)
+      : paths;
+    await terminal.data(lines.join('\n'));
+  }
+
   /** `[3/12]`: how many jobs are over. */
   protected count(): string {
     return `[${this.tally.over}/${this.tally.total}]`;
@@ -109,7 +122,7 @@ class LiveBlock extends PlainLines {
   readonly #board: Board;
 
   constructor(file: string, host: Host, terminal: Terminal) {
-    super(file, terminal);
+    super(file, host, terminal);
     this.#board = new Board(host, terminal.paint.level > 0, () => blockOf(this.tally));
   }
 

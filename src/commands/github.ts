@@ -12,6 +12,11 @@ export function annotate({ file, at, message }: { file: string; at: Position; me
   terminal.command(`::error${place}::${data(oneLine(message))}`);
 }
 
+/** A line for stdout that begins with a path: GitHub Actions must not take it for a command, and `./::x` is the same file. */
+export function harmless(line: string, { env }: Host): string {
+  return env.GITHUB_ACTIONS === 'true' && /(^|[\r\n])\s*::/.test(line) ? `./${oneLine(line)}` : line;
+}
+
 /** Adds Markdown to the summary of a GitHub Actions step, when there is one. That it fails is no reason to fail. */
 export function addStepSummary(markdown: string, { env }: Host, terminal: Terminal): void {
   if (!env.GITHUB_STEP_SUMMARY) return;

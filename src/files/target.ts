@@ -54,7 +54,7 @@ export function namesFile(out: string, converted: boolean): boolean {
 /** What cannot be looked at, as below a file, is told by the attempt to write there. */
 function isDirectory(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   } catch {
     return false;
   }

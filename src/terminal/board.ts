@@ -14,12 +14,16 @@ export class Board {
   #ora: Ora | undefined;
   #stopped = false;
 
+  readonly #follow = (): void => this.draw();
+
   /** @param lines what the block shows at this moment; the first line has the spinner */
   constructor(host: Host, coloured: boolean, lines: () => readonly string[]) {
     this.#host = host;
     this.#coloured = coloured;
     this.#lines = lines;
-    this.#clock = setInterval(() => this.draw(), redrawMs);
+    this.#clock = setInterval(this.#follow, redrawMs);
+    // Before anything is drawn in the new size: a line that wraps would take others with it when it goes.
+    host.stderr.stream.on('resize', this.#follow);
     void this.#start();
   }
 
@@ -29,6 +33,7 @@ export class Board {
 
   /** Writes something above the block: at once, as terminals take it, so that the block cannot come between. */
   async above(write: () => Promise<void> | void): Promise<void> {
+    this.draw();
     this.#ora?.clear();
     const written = write();
     if (!this.#stopped) this.#ora?.render();
@@ -38,6 +43,7 @@ export class Board {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#clock);
+    this.#host.stderr.stream.off('resize', this.#follow);
     this.#ora?.stop();
   }
 
