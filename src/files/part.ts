@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, unlink } from './disk.ts';
 
 /** Chunks are gathered to this many bytes before they are written: fewer system calls, little memory. */
 const bufferSize = 256 * 1024;
@@ -47,7 +47,7 @@ async function makeDirectory(directory: string, mode: number | undefined): Promi
   const above = dirname(directory);
   if (above !== directory) await makeDirectory(above, mode);
   try {
-    await mkdir(directory, { mode });
+    await mkdir(directory, mode);
   } catch (error) {
     // Another process was quicker; or a file is in the way, which whoever writes there will find.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -224,7 +224,6 @@ function drop(chunks: Uint8Array[], count: number): void {
 
 /** Removes a part file; one that is gone already is fine. */
 export async function removePart(path: string): Promise<void> {
-  // rm() would look twice what it is first.
   await unlink(path).catch(() => {});
 }
 
@@ -273,8 +272,8 @@ async function tryClaim(part: string, path: string): Promise<boolean> {
 
 /** The name in one of these directories that a part file has got already: whoever gave it was killed right after. */
 export async function nameOf(part: string, directories: Iterable<string>): Promise<string | undefined> {
-  const links = (await lstat(part).catch(() => undefined))?.nlink ?? 0;
-  if (links < 2) return undefined;
+  const links = (await lstat(part).catch(() => undefined))?.nlink ?? 0n;
+  if (links < 2n) return undefined;
   for (const directory of new Set(directories)) {
     for (const name of await readdir(directory).catch(() => [])) {
       const path = join(directory, name);
@@ -286,7 +285,7 @@ export async function nameOf(part: string, directories: Iterable<string>): Promi
 
 /** The name is there because an earlier try, which was cut off, gave it. */
 async function isSameFile(part: string, path: string): Promise<boolean> {
-  const [a, b] = await Promise.all([lstat(part, { bigint: true }), lstat(path, { bigint: true })]);
+  const [a, b] = await Promise.all([lstat(part), lstat(path)]);
   return a.ino === b.ino && a.dev === b.dev;
 }
 
@@ -303,7 +302,7 @@ async function claimWithoutLinks(part: string, path: string): Promise<boolean> {
     return true;
   } catch (error) {
     // The empty file is no image.
-    await rm(path, { force: true });
+    await removePart(path);
     throw error;
   }
 }
@@ -330,7 +329,8 @@ async function copyToDisk(from: string, to: string): Promise<void> {
     const copy = await open(to, 'w');
     try {
       const buffer = Buffer.allocUnsafe(bufferSize);
-      for (let { bytesRead } = await source.read(buffer); bytesRead > 0; { bytesRead } = await source.read(buffer)) {
+      const read = () => source.read(buffer, 0, buffer.length, null);
+      for (let { bytesRead } = await read(); bytesRead > 0; { bytesRead } = await read()) {
         await copy.writeFile(buffer.subarray(0, bytesRead));
       }
       await copy.sync();
