@@ -2,14 +2,15 @@
 const slugLimit = 80;
 /** Names that Windows keeps for devices, with any extension. */
 const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/;
+/** To learn the letters of every script takes a millisecond, which a text in ASCII need not wait for. */
+export const ascii = /^[\x00-\x7f]*$/;
 
 /**
  * A file name's part from free text: letters, marks and digits of every script in lower case, a hyphen for all else;
  * at most 80 bytes, cut after a word where there is one. Never empty, hidden, or a device's name.
  */
 export function slug(text: string): string {
-  // V8 needs a millisecond to look up what the letters of every script are.
-  const between = /^[\0-\x7f]*$/.test(text) ? /[^a-z0-9]+/ : /[^\p{L}\p{M}\p{N}]+/u;
+  const between = ascii.test(text) ? /[^a-z0-9]+/ : /[^\p{L}\p{M}\p{N}]+/u;
   const words = text
     .normalize('NFC')
     .toLowerCase()

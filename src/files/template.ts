@@ -1,6 +1,6 @@
 import { usageError } from '../errors.ts';
 import { originalMark } from './result.ts';
-import { slug } from './slug.ts';
+import { ascii, slug } from './slug.ts';
 
 /** What a name template may hold. `i` is the image's number, from 1. */
 export const fieldNames = ['slug', 'i', 'n', 'model', 'size', 'format', 'date', 'time', 'id'] as const;
@@ -87,7 +87,8 @@ function fill(template: string, values: FieldValues): string {
 
 /** A value that comes from outside cannot make a directory or a strange name. */
 function safe(value: string): string {
-  return value.replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '') || 'x';
+  const strange = ascii.test(value) ? /[^A-Za-z0-9._-]+/g : /[^\p{L}\p{M}\p{N}._-]+/gu;
+  return value.replace(strange, '-').replace(/^[.-]+/, '') || 'x';
 }
 
 function checkPath(path: string, template: string): void {

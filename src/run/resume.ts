@@ -18,7 +18,7 @@ import type { Services } from './services.ts';
  * @param again also try images that were given up before
  */
 export async function resumeRun(id: string, again: boolean, values: Values, services: Services): Promise<Report | undefined> {
-  const startedAt = performance.now();
+  const startedAt = Date.now();
   const log = RunLog.claim(services.state, id, services.machine, (error) => {
     services.onWarning(`the journal cannot be written: ${messageOf(error)}`);
   });
@@ -36,7 +36,7 @@ export async function resumeRun(id: string, again: boolean, values: Values, serv
     }
     const downloads = await downloadOptions(run.asked.baseUrl, values);
     const delivery = await makeResults(log, await deliver(log, { names, place, downloads }, services), names, services);
-    return { run, ...delivery, interrupted: undefined, elapsedMs: performance.now() - startedAt };
+    return { run, ...delivery, interrupted: undefined, elapsedMs: Date.now() - startedAt };
   } finally {
     services.progress.stop();
     await receiver.discard();

@@ -16,7 +16,7 @@ import type { Services } from './services.ts';
  * the report; what concerns all of them is thrown as ImggenError.
  */
 export async function runPlan(plan: Plan, values: Values, services: Services): Promise<Report> {
-  const startedAt = performance.now();
+  const startedAt = Date.now();
   const { names, id } = plan;
   const place = partPlace(names, services.state);
   const log = beginLog(plan, values, services);
@@ -34,7 +34,7 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
     if (broken !== undefined) services.onWarning(`the answer broke off: ${messageOf(broken)}`);
     const interrupted = interruption(services.signal, log.run, broken !== undefined);
     if (interrupted && images.length === 0) throw interrupted;
-    const elapsedMs = performance.now() - startedAt;
+    const elapsedMs = Date.now() - startedAt;
     return { run: log.run, images, failed: [...failed, ...neverCame(log.run, broken)], interrupted, elapsedMs };
   } finally {
     services.progress.stop();

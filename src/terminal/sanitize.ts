@@ -8,6 +8,8 @@ const unsafe = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u20
 
 /** Text from outside on one line, without anything that a terminal would obey. */
 export function oneLine(text: string): string {
+  // Most texts have nothing of it, and to learn the rest takes a millisecond.
+  if (/^[\x20-\x7e]*$/.test(text)) return text.trim();
   return stripVTControlCharacters(text).replace(/[\t\r\n]+/g, ' ').replace(unsafe, '').trim();
 }
 

@@ -1,4 +1,3 @@
-import { lookup as resolve } from 'node:dns/promises';
 import { lookup } from 'node:dns';
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
 import { ImggenError } from '../errors.ts';
@@ -20,11 +19,14 @@ const privateRanges: readonly [address: string, prefix: number, family: 'ipv4' |
   ['ff00::', 8, 'ipv6'],
 ];
 
-const blocked = new BlockList();
-for (const range of privateRanges) blocked.addSubnet(...range);
+let blocked: BlockList | undefined;
 
 /** Whether an IP address is loopback, link-local, private, multicast or unspecified. */
 function isPrivateAddress(address: string): boolean {
+  if (blocked === undefined) {
+    blocked = new BlockList();
+    for (const range of privateRanges) blocked.addSubnet(...range);
+  }
   // BlockList also finds IPv4 addresses that are written as IPv6.
   return blocked.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
@@ -40,8 +42,9 @@ export async function isPrivateUrl(url: string): Promise<boolean> {
   if (isLoopbackHost(url)) return true;
   const host = hostOf(url);
   if (isIP(host)) return isPrivateAddress(host);
-  const addresses = await resolve(host, { all: true }).catch(() => []);
-  return addresses.some(({ address }) => isPrivateAddress(address));
+  return await new Promise((resolve) => {
+    lookup(host, { all: true }, (error, addresses) => resolve(!error && addresses.some(({ address }) => isPrivateAddress(address))));
+  });
 }
 
 /** Throws ImggenError `bad_answer` for a URL whose host is written as a private address. */

@@ -140,8 +140,8 @@ export class Http {
    */
   async get(url: string, headers: Readonly<Record<string, string>> = {}, options: GetOptions = {}): Promise<Answer> {
     const { redirects: limit = redirectLimit, publicOnly = false, timeoutMs } = options;
-    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
-    const remaining = () => (deadline === undefined ? undefined : Math.max(0, deadline - performance.now()));
+    const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
+    const remaining = () => (deadline === undefined ? undefined : Math.max(0, deadline - Date.now()));
     let current = url;
     for (let redirects = 0; ; redirects += 1) {
       if (!isHttp(current)) throw new ImggenError('bad_answer', `${shortUrl(current)} is not an http(s) URL`);
