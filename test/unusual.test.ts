@@ -175,7 +175,7 @@ test('a download that ends within the first bytes is fetched again', async () =>
 });
 
 test('a command that this version does not have costs nothing', async () => {
-  const { exit, stderr, api } = await answeredWord('batch');
+  const { exit, stderr, api } = await answeredWord('gallery');
   expect({ exit, posts: api.posts() }).toEqual({ exit: 2, posts: [] });
   expect(stderr).toContain('a command that this version does not have');
 });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Edit } from '../convert/types.ts';
 import { ImggenError, messageOf, usageError } from '../errors.ts';
@@ -31,6 +31,8 @@ export interface JobReaderOptions {
   layers: Omit<Layers, 'flags'>;
 }
 
+/** The largest file of a prompt, in bytes; no model takes a hundredth of it. */
+const promptFileLimit = 4 << 20;
 /** Fields of a name that differ from run to run. */
 const changing = /\{(date|time|id)\}/;
 
@@ -60,7 +62,7 @@ export class JobReader {
   read(entry: Entry): BatchJob | Mistake[] {
     const { given, mistakes } = readFields(entry.fields, 'job');
     const placeOf = (key: Key | 'prompt'): Position => {
-      const name = key === 'prompt' ? key : jobKeyOf(key);
+      const name = key !== 'prompt' ? jobKeyOf(key) : given.places.has(key) ? key : 'prompt-file';
       if (given.places.has(name)) return given.places.get(name) as Position;
       return key !== 'prompt' && this.#options.flags[key] === undefined ? (this.#defaults.places.get(name) ?? entry.at) : entry.at;
     };
@@ -120,7 +122,7 @@ export class JobReader {
     if (promptFile === undefined) return prompt;
     const path = this.#path(promptFile);
     try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)).trim();
+      return readText(path).trim();
     } catch (error) {
       mistakes.push({ at: places.get('prompt-file') ?? at, message: `prompt-file: cannot read ${path}`, hint: messageOf(error) });
       return undefined;
@@ -175,6 +177,14 @@ export class JobReader {
   #path(path: string): string {
     return isAbsolute(path) ? path : join(this.#options.directory, path);
   }
+}
+
+/** Reads a file of UTF-8. Throws an Error for a device or a pipe, which may never end, and for what is larger than any prompt. */
+function readText(path: string): string {
+  const about = statSync(path);
+  if (!about.isFile()) throw new Error('it is not a file');
+  if (about.size > promptFileLimit) throw new Error('it is larger than any prompt');
+  return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
 }
 
 /** Whether `out` names a file. That of a format which no model makes does so too: planRun says what is wrong with it. */

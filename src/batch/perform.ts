@@ -111,9 +111,11 @@ async function generated(job: BatchJob, due: Due, context: PerformContext): Prom
 /** A run of the job of which every image is saved. */
 async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Promise<Run> {
   const { log, services } = context;
-  const pending = work === 'resume' ? log?.pending.get(job.key)?.run : undefined;
-  const finished = pending === undefined ? undefined : await finish(pending, job, context);
-  if (finished) return finished;
+  const pending = log?.pending.get(job.key)?.run;
+  if (pending !== undefined) {
+    const finished = work === 'resume' ? await finish(pending, job, context) : await settle(pending, job, context);
+    if (finished) return finished;
+  }
   const { plan } = job;
   const cost = worstCase(job);
   if (!context.budget.take(cost)) throw new NotBegun('incomplete', '--max-images is reached');
@@ -141,6 +143,16 @@ async function finish(id: string, job: BatchJob, context: PerformContext): Promi
   // A download that failed may succeed another time: to generate again would be to pay again.
   if (!isWhole && run.images.some(({ saved, lost }) => saved === null && lost === null)) complete(report);
   return isWhole ? run : undefined;
+}
+
+/** Takes what still comes of a run for an older version of the job: later it would replace what is made now. */
+async function settle(id: string, job: BatchJob, context: PerformContext): Promise<undefined> {
+  try {
+    await resumeRun(id, false, valuesOf(job, context), context.services);
+  } catch (error) {
+    // Nobody needs these images any more.
+    if (!(error instanceof ImggenError)) throw error;
+  }
 }
 
 /** How many images a job may be charged for: a try whose outcome is unknown counts when it is repeated. */
@@ -178,7 +190,9 @@ async function makeOutputs(outputs: readonly Output[], originals: readonly Locke
   for (const [position, { from, edit, path }] of outputs.entries()) {
     const original = originals[from];
     if (!original) throw new ImggenError('incomplete', `there is no image ${from + 1} to make ${path} from`);
-    made.push(lockedFile(await makeOutput(join(directory, original.path), edit, path, 'overwrite', `${run}-v${position + 1}`), directory));
+    // What is not converted has the format of the original, which need not be the one that was asked for.
+    const to = edit.convert === null ? withExtension(path, extname(original.path)) : path;
+    made.push(lockedFile(await makeOutput(join(directory, original.path), edit, to, 'overwrite', `${run}-v${position + 1}`), directory));
   }
   return made;
 }

@@ -16,7 +16,7 @@ export function batchSchema(): Schema {
     additionalProperties: false,
     required: ['images'],
     properties: {
-      $schema: { type: 'string' },
+      $schema: {},
       defaults: { ...map(settingSchemas()), ...once, description: 'what every image has unless it says otherwise' },
       images: { type: 'array', minItems: 1, items: { $ref: '#/definitions/image' } },
     },

@@ -107,9 +107,11 @@ function strangers(job: BatchJob, { work }: Due, { entry, pending }: Known, { sa
   const isReal = entry !== undefined && !entry.sandbox;
   const owned = new Set(entry ? [...entry.originals, ...entry.outputs].map(({ path }) => path) : []);
   const found: Mistake[] = [];
-  for (const path of pathsOf(job)) {
-    if (!existsSync(path)) continue;
-    const isOwned = owned.has(relativePath(path, directory));
+  const { sidecar } = job.resolved.values;
+  for (const image of pathsOf(job)) {
+    const isOwned = owned.has(relativePath(image, directory));
+    const path = (sidecar ? [image, `${image}.json`] : [image]).find((each) => existsSync(each));
+    if (path === undefined) continue;
     // What a run that was begun may have made by now is the job's too.
     if (!isOwned && !pending) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
     else if (isOwned && sandbox && isReal && work !== 'convert') found.push({ at: job.at, message: `${path} was paid for`, hint: 'the sandbox would replace it; --overwrite lets it' });

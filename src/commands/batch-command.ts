@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { JobReader } from '../batch/job.ts';
 import { batchSchema } from '../batch/schema.ts';
 import { selector } from '../batch/select.ts';
@@ -9,6 +10,7 @@ import { lockPathOf, partPathOf } from '../journal/lock-paths.ts';
 import type { LockView } from '../journal/lock-types.ts';
 import { mergeLocks } from '../journal/merge.ts';
 import { openManifest } from '../manifest/open.ts';
+import { input } from '../terminal/ask.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import type { Batch } from './batch-context.ts';
@@ -20,6 +22,8 @@ import { checkConnection, loadSettings } from './context.ts';
 
 /** `imggen batch <file>`: the images that a file declares. Returns the exit code; throws ImggenError for what ends all of it. */
 export async function runBatch(file: string | undefined, flags: BatchFlags, host: Host): Promise<ExitCode> {
+  // Else V8 lets what is done with pile up to several times what is in use, the more the longer the file is.
+  setFlagsFromString('--optimize-for-size');
   const settings = await loadSettings(flags, host);
   const terminal = new Terminal(host, settings.values);
   if (flags.schema) {
@@ -37,7 +41,7 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
     return 0;
   }
   const isStdin = file === '-';
-  const manifest = await openManifest(isStdin ? { stdin: host.stdin, spool: settings.directories.state } : { path: file, shown: file });
+  const manifest = await openManifest(isStdin ? { stdin: input(host), spool: settings.directories.state } : { path: file, shown: file });
   const batch: Batch = { file, manifest, flags, settings, terminal, host, directory: isStdin ? '.' : dirname(file) };
   try {
     if (main === undefined) return await runWith(undefined, batch);

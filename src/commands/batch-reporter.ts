@@ -108,7 +108,7 @@ class PlainLines implements BatchReporter {
     if (!terminal.isStdoutTerminal) terminal.info(`${fact}${oneLine(job)}`);
     const lines = terminal.isStdoutTerminal
       ? paths.map((path, position) => `${position === 0 ? fact : ' '.repeat(fact.length)}${oneLine(path)}`)
-      : paths;
+      : paths.map((path) => harmless(path, this.#host));
     await terminal.data(lines.join('\n'));
   }
 

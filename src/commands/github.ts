@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Position } from '../manifest/types.ts';
 import { oneLine } from '../terminal/sanitize.ts';
@@ -8,8 +9,14 @@ import type { Host } from '../terminal/types.ts';
 /** An error as an annotation of a file, when this runs in GitHub Actions. It reads them from stderr as well as from stdout. */
 export function annotate({ file, at, message }: { file: string; at: Position; message: string }, { env }: Host, terminal: Terminal): void {
   if (env.GITHUB_ACTIONS !== 'true') return;
-  const place = file === '-' ? '' : ` file=${property(file)},line=${at.line},col=${at.column}`;
+  const place = file === '-' ? '' : ` file=${property(fromWorkspace(file, env.GITHUB_WORKSPACE))},line=${at.line},col=${at.column}`;
   terminal.command(`::error${place}::${data(oneLine(message))}`);
+}
+
+/** GitHub takes a relative path for one of the workspace, whatever directory a step works in. */
+function fromWorkspace(file: string, workspace: string | undefined): string {
+  const path = workspace ? relative(workspace, resolve(file)) : file;
+  return path.startsWith('..') ? file : path;
 }
 
 /** A line for stdout that begins with a path: GitHub Actions must not take it for a command, and `./::x` is the same file. */

@@ -41,7 +41,7 @@ export function readWhole(lockPath: string, { base, alone = false }: Beside): Wh
   }
   change(own, fold);
   if (entries !== own) change(entries, fold);
-  const pending = pendingOf(fold, others.map((other) => other.fold), entries);
+  const pending = pendingOf(fold, others, entries);
   return { own, entries, fold, pending, others: others.map((other) => ({ path: other.path, owner: other.fold.owner })) };
 }
 
@@ -76,16 +76,21 @@ function otherPaths(lockPath: string, base: string | undefined, alone: boolean):
 }
 
 /**
- * What was begun, here or in another log, and is not done. Another log is not told what was done about its runs: there
- * an entry of that run, or of a later one, is the sign.
+ * What was begun, here or in another log, and is not done. A log is not told what was done elsewhere about its runs:
+ * there an entry of that run, or of a later one, is the sign. What is begun here and was done elsewhere since is over,
+ * and leaves the log.
  */
-function pendingOf(own: LogFold, others: readonly LogFold[], entries: LockTexts): Map<string, Begun> {
+function pendingOf(own: LogFold, others: readonly { lock: LockTexts; fold: LogFold }[], entries: LockTexts): Map<string, Begun> {
   const pending = new Map<string, Begun>();
-  for (const { begun } of others) {
-    for (const [key, job] of begun) {
+  for (const { fold } of others) {
+    for (const [key, job] of fold.begun) {
       if (isLaterRun(job, entries.get(key)) && isLaterRun(job, pending.get(key))) pending.set(key, job);
     }
   }
-  for (const [key, job] of own.begun) pending.set(key, job);
+  for (const [key, job] of own.begun) {
+    const isOver = others.some(({ lock }) => (lock.get(key)?.run ?? '') > job.run);
+    if (isOver) own.begun.delete(key);
+    else pending.set(key, job);
+  }
   return pending;
 }

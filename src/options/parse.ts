@@ -64,7 +64,7 @@ export function integer(min: number, max: number): Parse<number> {
 const longestSide = 16_384;
 
 /** A size in pixels, of which one side may be left out: `800x600`, `800x`, `x600`. */
-export const dimensions: Parse<string> = parser({ type: 'string', pattern: '^(\\d{1,5}[xX×]\\d{0,5}|[xX×]\\d{1,5})$' }, (value) => {
+export const dimensions: Parse<string> = parser({ type: 'string', pattern: '^\\s*(\\d{1,5}\\s*[xX×]\\s*\\d{0,5}|[xX×]\\s*\\d{1,5})\\s*$' }, (value) => {
   const [, width = '', height = ''] = /^(\d{0,5})\s*[x×]\s*(\d{0,5})$/i.exec(value.trim()) ?? [];
   const sides = [width, height].filter((side) => side !== '').map(Number);
   if (sides.length === 0 || sides.some((side) => side < 1 || side > longestSide)) {
@@ -100,7 +100,7 @@ export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<
 }
 
 /** An http(s) URL without credentials, query or fragment, and without a slash at its end. */
-export const baseUrl: Parse<string> = parser({ type: 'string', pattern: '^[hH][tT][tT][pP][sS]?://' }, (value) => {
+export const baseUrl: Parse<string> = parser({ type: 'string', pattern: '^\\s*[hH][tT][tT][pP][sS]?:' }, (value) => {
   const url = tryUrl(value);
   if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
   if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');

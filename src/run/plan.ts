@@ -60,7 +60,7 @@ export function planRun(job: Job, settings: Resolved): Plan {
   // A name on the command line outranks a format from the environment or the config file.
   const outranked = named !== undefined && origins.format !== 'flag';
   const format = chosenFormat(named, outranked ? undefined : values.format, values.out, values.name);
-  const { request, problems } = checkRequest(draftOf(job, { ...values, format }), (field) =>
+  const { request, problems } = checkRequest(draftOf(job, values, format), (field) =>
     field === 'format' && format === named ? `-o ${values.out}: the format` : label(settingOf(field)),
   );
   const [problem] = problems;
@@ -116,8 +116,8 @@ function chosenFormat(
   return asked ?? named;
 }
 
-function draftOf({ prompt, extra }: Job, values: Omit<Resolved['values'], 'format'> & { format: Format | undefined }): RequestDraft {
-  const { model, count, size, format, quality, background, moderation, style, responseFormat, user, compression, stream } = values;
+function draftOf({ prompt, extra }: Job, values: Resolved['values'], format: Format | undefined): RequestDraft {
+  const { model, count, size, quality, background, moderation, style, responseFormat, user, compression, stream } = values;
   const given = { n: count, size, format, quality, background, moderation, style, responseFormat, user, compression, stream };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { ...set, prompt, model, extra };

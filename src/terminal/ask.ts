@@ -36,25 +36,13 @@ async function firstLine(host: Host): Promise<string> {
   return bytes.toString().split(/\r?\n/, 1)[0] ?? '';
 }
 
-/**
- * Reads stdin to its end, or until a chunk, and the bytes with it, are `enough`. Throws the signal's reason when an
- * interruption comes first.
- */
-export async function readInput(
-  { stdin, signal }: Host,
-  enough: (chunk: Buffer, length: number) => boolean,
-): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
+/** stdin in chunks. Throws the signal's reason when an interruption comes before its end. */
+export async function* input({ stdin, signal }: Host): AsyncGenerator<Buffer, void> {
   const stop = () => stdin.destroy();
   signal.throwIfAborted();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for await (const chunk of stdin as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (enough(chunk, length)) break;
-    }
+    for await (const chunk of stdin as AsyncIterable<Buffer>) yield chunk;
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -62,5 +50,19 @@ export async function readInput(
     signal.removeEventListener('abort', stop);
   }
   signal.throwIfAborted();
+}
+
+/**
+ * Reads stdin to its end, or until a chunk, and the bytes with it, are `enough`. Throws the signal's reason when an
+ * interruption comes first.
+ */
+export async function readInput(host: Host, enough: (chunk: Buffer, length: number) => boolean): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of input(host)) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (enough(chunk, length)) break;
+  }
   return Buffer.concat(chunks);
 }

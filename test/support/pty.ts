@@ -4,7 +4,7 @@ import { environment, program, type Setup, testKey } from './imggen.ts';
 import { Place } from './place.ts';
 import { Screen } from './screen.ts';
 
-/** A program in a pseudo terminal of 100 × 30. */
+/** A program in a pseudo terminal. */
 export interface PtyRun {
   place: Place;
   /** What a person sees now. */
@@ -14,27 +14,36 @@ export interface PtyRun {
   /** Types. */
   type(text: string): void;
   kill(signal: NodeJS.Signals): void;
+  resize(columns: number, rows: number): void;
   /** Resolves once the screen has the text; fails when the program ends without it. */
   saw(text: string | RegExp): Promise<void>;
   end: Promise<{ exit: number; files: string[] }>;
 }
 
+/** What a run in a terminal can be given. */
+export interface PtySetup extends Omit<Setup, 'stdin' | 'stdout' | 'stderr'> {
+  /** 100 by default. */
+  columns?: number;
+  /** 30 by default. */
+  rows?: number;
+}
+
 const deadlineMs = 20_000;
 
 /** Runs the program where stdin, stdout and stderr are a real terminal. */
-export function pty(args: readonly string[], setup: Omit<Setup, 'stdin' | 'stdout' | 'stderr'> = {}): PtyRun {
+export function pty(args: readonly string[], setup: PtySetup = {}): PtyRun {
   return terminal(process.execPath, [program, ...args], setup);
 }
 
 /** Runs a line of shell script there; `imggen` in it is the program. */
-export function shell(script: string, setup: Omit<Setup, 'stdin' | 'stdout' | 'stderr'> = {}): PtyRun {
+export function shell(script: string, setup: PtySetup = {}): PtyRun {
   return terminal('/bin/sh', ['-c', `imggen() { "${process.execPath}" "${program}" "$@"; }\n${script}`], setup);
 }
 
-function terminal(file: string, args: string[], setup: Setup): PtyRun {
+function terminal(file: string, args: string[], { columns = 100, rows = 30, ...setup }: PtySetup): PtyRun {
   const place = setup.place ?? new Place();
   const env = environment(place, { ...setup, env: { TERM: 'xterm-256color', ...setup.env } });
-  const child = spawn(file, args, { cols: 100, rows: 30, cwd: place.cwd, env });
+  const child = spawn(file, args, { cols: columns, rows, cwd: place.cwd, env });
   const screen = new Screen();
   const watchers = new Set<() => void>();
   let raw = '';
@@ -70,6 +79,7 @@ function terminal(file: string, args: string[], setup: Setup): PtyRun {
     raw: () => raw,
     type: (text) => child.write(text),
     kill: (signal) => child.kill(signal),
+    resize: (cols, lines) => child.resize(cols, lines),
     end,
     saw: (wanted) =>
       new Promise((resolve, reject) => {
