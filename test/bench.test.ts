@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { program } from './support/imggen.ts';
 
-const oursInOrder = 'version help usage-error dry-run one-url one-base64 one-sse big-url big-base64 big-sse ten-url ten-base64 ten-sse slow-url slow-base64';
+const startRows = 'version help usage-error dry-run';
+const imageRows = 'one-url one-base64 one-sse big-url big-base64 big-sse ten-url ten-base64 ten-sse slow-url slow-base64';
+const oursInOrder = `${startRows} ${imageRows} batch-20 check-20 plan-20`;
 const rivalsInOrder = [
   'one-url: curl + jq + xargs curl',
   'one-url: openai',
@@ -16,6 +18,8 @@ const rivalsInOrder = [
   'ten-url: openai',
   'ten-base64: curl + jq + base64',
   'ten-base64: openai',
+  'batch-20: shell loop',
+  'batch-20: xargs -P',
 ];
 const script = fileURLToPath(new URL('tools/bench.js', import.meta.url));
 
@@ -35,9 +39,10 @@ it('the short form of the bench shows every row', { timeout: 60_000 }, async () 
 
   const rows = lines.map((line) => line.split('|').map((cell) => cell.trim())).filter(([, row]) => row && !/^(row|-+)$/.test(row));
   const figures = /^\d[\d.]* m?s,\d[\d.]* m?s,\d+\.\d\d,,(\d+ MB|\d+\.\d+ MB|–),$/;
+  const batchFigures = /^20,\d[\d.]* m?s,(-?\d[\d.]* m?s|–),,(\d+ MB|\d+\.\d+ MB|–),$/;
   const ours = rows.filter(([, , name]) => name?.startsWith('imggen'));
   expect(ours.map(([, row]) => row).join(' ')).toBe(oursInOrder);
-  for (const [, , , ...cells] of ours) expect(cells.join(',')).toMatch(figures);
+  for (const [, row, , ...cells] of ours) expect(cells.join(',')).toMatch(row?.endsWith('-20') ? batchFigures : figures);
   const rivals = rows.filter((cells) => !ours.includes(cells)).map(([, row, name]) => `${row}: ${name?.replace(/ [\d.]+$/, '')}`);
   expect(rivals).toEqual(rivalsInOrder);
 });

@@ -2,7 +2,7 @@
 // `npm run bench`. It judges no time; it fails when a program fails or writes a wrong byte.
 //
 //   --short          one run of each, with small images, to see that it works
-//   --rows <list>    only these rows or groups: one,ten-*
+//   --rows <list>    only these rows or groups: one,ten-*; batches of more than 1,000 jobs must be named: batch,long-batch
 //   --runs <n>       how often each program is run
 //   --node <path>    the Node that is measured
 import { execFileSync, fork } from 'node:child_process';
@@ -24,6 +24,15 @@ const results = table([
   ['median', 9],
   ['min', 9],
   ['× floor', 7],
+  ['imggen ÷ it', 11],
+  ['memory', 7],
+]);
+const batchResults = table([
+  ['row', -13],
+  ['program', -17],
+  ['jobs', 6],
+  ['all of them', 11],
+  ['CPU a job', 9],
   ['imggen ÷ it', 11],
   ['memory', 7],
 ]);
@@ -68,7 +77,8 @@ async function main() {
   const isWanted = matcher(options.rows);
   const all = new Map();
   for (const group of groupsOf({ ...options, scratch, rivals, origin: `http://127.0.0.1:${port}` })) {
-    const rows = group.rows.filter(({ name }) => isWanted(name) || isWanted(group.name));
+    const isNamed = ({ name }) => isWanted(name) || isWanted(group.name);
+    const rows = group.isLong && options.rows === '*' ? [] : group.rows.filter(isNamed);
     if (rows.length > 0) for (const [name, figures] of await runGroup({ ...group, rows })) all.set(name, figures);
   }
   if (all.size === 0) throw new Error(`no row is called ${options.rows}`);
@@ -82,17 +92,18 @@ function described({ openai, ...tools }) {
 }
 
 /** Measures and shows a group. Returns, by row, the figures of imggen, its floor and its rivals. */
-async function runGroup({ title, runs: usual, floor, rows }) {
+async function runGroup({ title, runs: usual, floor, rows, isBatch }) {
   const runs = Number(options.runs ?? usual);
   const records = await takeTurns([floor, ...rows.flatMap((row) => row.programs)], runs, scratch, interruption.signal);
-  const figuresOf = (program) => records.get(program).figures;
+  const figuresOf = (program) => withJobs(records.get(program).figures, program.jobs, records.get(floor).figures);
 
   console.log(`\n${title}; ${runs === 1 ? '1 run' : `${runs} runs`} of each\n`);
-  for (const line of results.head) console.log(line);
+  const { head, line, cellsOf } = isBatch ? { ...batchResults, cellsOf: batchCellsOf } : { ...results, cellsOf: startCellsOf };
+  for (const each of head) console.log(each);
   const failures = [];
   const show = (row, program, ours) => {
     const cells = cellsOf(figuresOf(program), figuresOf(floor), ours) ?? [program.skip ?? 'failed'];
-    console.log(results.line([row, program.program, ...cells]));
+    console.log(line([row, program.program, ...cells]));
     const all = records.get(program).failures;
     if (all.length > 0) failures.push(`failed ${all.length === 1 ? 'once' : `${all.length} times`}: ${row}, ${program.program}: ${all[0]}`);
   };
@@ -106,7 +117,25 @@ async function runGroup({ title, runs: usual, floor, rows }) {
   ]);
 }
 
-function cellsOf(figures, floor, ours) {
+/** With the figures of one job: its part of the time, and of the processor time beyond the floor. */
+function withJobs(figures, jobs, floor) {
+  if (!figures || jobs === undefined) return figures;
+  return { ...figures, jobs, msOfJob: figures.ms / jobs, cpuOfJob: (figures.cpu - floor?.cpu) / jobs };
+}
+
+function batchCellsOf(figures, _floor, ours) {
+  if (!figures) return undefined;
+  const { jobs, ms, msOfJob, cpuOfJob, memory } = figures;
+  return [
+    jobs === undefined ? '' : String(jobs),
+    milliseconds(ms),
+    jobs === undefined ? '' : Number.isNaN(cpuOfJob) ? '–' : `${cpuOfJob.toFixed(2)} ms`,
+    ours ? (ours.msOfJob / msOfJob).toPrecision(2) : '',
+    memory === undefined ? '–' : megabytes(memory),
+  ];
+}
+
+function startCellsOf(figures, floor, ours) {
   if (!figures) return undefined;
   const { ms, min, memory } = figures;
   return [
@@ -121,6 +150,8 @@ function cellsOf(figures, floor, ours) {
 function explain() {
   const notes = [
     'Times are of whole processes that took turns: compare those of one block. The floor is Node alone.',
+    'CPU is the processor time of all processes less that of one floor. A batch is compared by the job,',
+    'since the loops, which start a process for each, do fewer of them.',
     'imggen has its compile cache, where Node has one. The server is a process apart; it answers at once.',
     measuresMemory
       ? 'Memory is the peak of the process, as GNU time says; of a pipeline that of its largest process.'

@@ -3,6 +3,7 @@
 const timesFloor = { of: () => '× floor', figure: ({ ours, floor }) => ours.ms / floor?.ms };
 const memory = { of: () => 'MB of memory', figure: ({ ours }) => ours.memory / 1e6 };
 const timesMemory = { of: ({ than }) => `× memory of ${than}`, figure: ({ ours }, { than }, all) => ours.memory / all.get(than)?.ours?.memory };
+const cpuOfJob = { of: () => 'ms of CPU a job', figure: ({ ours }) => ours.cpuOfJob };
 const timesRival = { of: ({ than }) => `× time of ${than}`, figure: ({ ours, rivals }, { than }) => ours.ms / rivals.get(than)?.ms };
 
 /** @param major of the Node that is measured: the floor of the later ones is lower, and so the ratio is higher */
@@ -26,6 +27,11 @@ function goals(major) {
     { row: 'ten-sse', than: 'big-sse', limit: 1.15, ...timesMemory },
     { row: 'slow-url', limit: 100, ...memory },
     { row: 'slow-base64', limit: 120, ...memory },
+    { row: 'batch-1000', limit: 6, ...cpuOfJob },
+    { row: 'batch-10000', limit: 6, ...cpuOfJob },
+    { row: 'batch-10000', than: 'batch-1000', limit: 1.15, ...timesMemory },
+    { row: 'check-10000', than: 'check-1000', limit: 1.15, ...timesMemory },
+    { row: 'plan-100000', than: 'plan-1000', limit: 1.15, ...timesMemory },
   ];
 }
 

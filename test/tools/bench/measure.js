@@ -1,7 +1,7 @@
 // One run of one program: how long it took, how much memory it had, and whether it did what it should.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { hashOf } from './images.js';
 
@@ -13,37 +13,45 @@ const deadlineMs = 300_000;
  */
 const timer = ['/usr/bin/time', '/usr/bin/gtime'].find((file) => spawnSync(file, ['-f', '%M', 'true']).status === 0);
 
-/** Whether memory can be measured here. */
+/** Whether memory and processor time can be measured here. */
 export const measuresMemory = timer !== undefined;
 
+/** More than the plan of a long batch, in bytes. */
+const maxBuffer = 2 ** 28;
+
 /**
- * Runs a program in an empty directory, which is removed again.
+ * Runs a program in an empty directory but for the files of `given`, which is removed again; or in the one of `place`.
  * Throws when it ends otherwise than it should; with `thorough`, also when a byte is wrong.
  *
- * @returns `ms` for the whole process; `memory`, the peak in bytes, of a pipeline that of its largest process
+ * @returns `ms` for the whole process; `memory`, the peak in bytes, of a pipeline that of its largest process; `cpu`, the
+ *   processor time of all of it, in milliseconds
  */
-export function measure({ command, env, exit = 0, text, files = [], bytes = 0, atLeastMs = 0 }, { scratch, thorough }) {
-  const cwd = mkdtempSync(path.join(scratch, 'run-'));
+export function measure(program, { scratch, thorough }) {
+  const { command, env, exit = 0, text, files = [], bytes = 0, atLeastMs = 0, given = () => ({}), others = [], place } = program;
+  const cwd = place ? place() : mkdtempSync(path.join(scratch, 'run-'));
   const report = path.join(scratch, 'memory');
-  const [file, ...args] = timer ? [timer, '-f', '%M', '-o', report, ...command] : command;
+  const [file, ...args] = timer ? [timer, '-f', '%M %U %S', '-o', report, ...command] : command;
   try {
+    for (const [name, contents] of Object.entries(given())) writeFileSync(path.join(cwd, name), contents);
     const start = performance.now();
-    const run = spawnSync(file, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs });
+    const run = spawnSync(file, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs, maxBuffer });
     const ms = performance.now() - start;
     if (run.error) throw run.error;
     if (run.status !== exit) throw new Error(`exit ${run.status ?? run.signal}, not ${exit}: ${run.stderr.trim()}`);
     if (text && !`${run.stdout}${run.stderr}`.includes(text)) throw new Error(`it did not say ${JSON.stringify(text)}: ${run.stdout}${run.stderr}`);
     if (ms < atLeastMs) throw new Error(`it took only ${Math.round(ms)} ms: its files were not written slowly`);
-    checkFiles(cwd, files, bytes, thorough);
-    return { ms, memory: timer ? Number(readFileSync(report, 'utf8').trim().split('\n').at(-1)) * 1024 : undefined };
+    if (!place) checkFiles(cwd, { files, bytes, others, thorough });
+    if (!timer) return { ms };
+    const [kilobytes, user, system] = readFileSync(report, 'utf8').trim().split('\n').at(-1).split(' ').map(Number);
+    return { ms, memory: kilobytes * 1024, cpu: (user + system) * 1000 };
   } finally {
-    rmSync(cwd, { recursive: true, force: true });
+    if (!place) rmSync(cwd, { recursive: true, force: true });
   }
 }
 
-/** Every file, in the order of their numbers, must be the images of `files`, one after another, and nothing else. */
-function checkFiles(folder, files, bytes, thorough) {
-  const names = readdirSync(folder).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+/** Every file but `others`, in the order of their numbers, must be the images of `files`, one after another, and nothing else. */
+function checkFiles(folder, { files, bytes, others, thorough }) {
+  const names = readdirSync(folder).filter((name) => !others.includes(name)).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
   if (names.length !== files.length) throw new Error(`it wrote ${names.length} files, not ${files.length}: ${names.join(' ')}`);
   files.forEach((numbers, index) => {
     const file = path.join(folder, names[index]);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { batchRows } from './batch.js';
 import { megabytes } from './table.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -10,10 +11,18 @@ const imggen = process.env.IMGGEN_TEST_PROGRAM ?? path.join(root, 'bin/imggen.js
 const slowDisk = new URL('slow-disk.js', import.meta.url).href;
 export const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
-/** Sizes in bytes, `disk` a second; and how often each group is run. */
+/** Of an image of a batch, in bytes. */
+const small = 10_000;
+/** Sizes in bytes, `disk` a second; jobs of a batch, and of a loop beside it; and how often each group is run. */
 const forms = {
-  full: { one: 1_500_000, big: 25_000_000, huge: 300_000_000, disk: 100_000_000, runs: { start: 31, one: 21, big: 7, ten: 7, huge: 3, slow: 3 } },
-  short: { one: 150_000, big: 1_000_000, huge: 0, disk: 20_000_000, runs: { start: 1, one: 1, big: 1, ten: 1, huge: 0, slow: 1 } },
+  full: {
+    sizes: { one: 1_500_000, big: 25_000_000, huge: 300_000_000, disk: 100_000_000, jobs: 1000, loop: 50 },
+    runs: { start: 31, one: 21, big: 7, ten: 7, huge: 3, slow: 3, batch: 3, 'long-batch': 1 },
+  },
+  short: {
+    sizes: { one: 150_000, big: 1_000_000, huge: 0, disk: 20_000_000, jobs: 20, loop: 3 },
+    runs: { start: 1, one: 1, big: 1, ten: 1, huge: 0, slow: 1, batch: 1, 'long-batch': 0 },
+  },
 };
 
 /**
@@ -22,7 +31,8 @@ const forms = {
  * @param context `short`; `node`, the binary; `origin`, the server's; `scratch`, a directory; `rivals`, those that are here
  */
 export function groupsOf(context) {
-  const { one, big, huge, disk, runs } = context.short ? forms.short : forms.full;
+  const { sizes, runs } = context.short ? forms.short : forms.full;
+  const { one, big, huge, disk, jobs, loop } = sizes;
   const env = environment(context.scratch);
   const images = (name, kind, n, bytes, rivals = []) => imagesRow({ ...context, env }, { name, kind, n, bytes, rivals });
   const groups = [
@@ -51,6 +61,19 @@ export function groupsOf(context) {
       name: 'slow',
       title: `ten images of ${megabytes(big)}, to a disk that takes ${megabytes(disk)} a second`,
       rows: ['url', 'base64'].map((kind) => onSlowDisk(images(`slow-${kind}`, kind, 10, big), disk)),
+    },
+    {
+      name: 'batch',
+      title: `jobs of one image of ${small / 1000} kB each, half by URL, half in base64`,
+      isBatch: true,
+      rows: batchRows({ ...context, imggen, env }, { jobs, loop, plan: jobs, yaml: 0, bytes: small }),
+    },
+    {
+      name: 'long-batch',
+      title: 'the same, more of it',
+      isBatch: true,
+      isLong: true,
+      rows: batchRows({ ...context, imggen, env }, { jobs: 10_000, loop: 0, plan: 100_000, yaml: 10_000, bytes: small }),
     },
   ];
   return groups

@@ -9,21 +9,22 @@ const attempts = 3;
  * looks at every byte and fills the caches, counts only where it is the only one.
  *
  * @param signal ends it between two runs
- * @returns by program, `figures`, which are the medians of `ms` and `memory` and the least `min`, and the `failures`
+ * @returns by program, `figures`, which are the medians of `ms`, `memory` and `cpu` and the least `min`, and the `failures`
  */
 export async function takeTurns(programs, runs, scratch, signal) {
-  const records = new Map(programs.map((program) => [program, { ms: [], memory: [], failures: [], isChecked: false }]));
+  const records = new Map(programs.map((program) => [program, { ms: [], memory: [], cpu: [], failures: [], isChecked: false }]));
   for (let round = runs > 1 ? 0 : 1; round <= runs; round += 1) {
     for (const [program, record] of records) {
       // A run blocks this process: here it hears of signals.
       await setImmediate(undefined, { signal });
       if (program.skip || (record.failures.length >= attempts && !record.isChecked)) continue;
       try {
-        const { ms, memory } = measure(program, { scratch, thorough: !record.isChecked });
+        const { ms, memory, cpu } = measure(program, { scratch, thorough: !record.isChecked });
         record.isChecked = true;
         if (round === 0) continue;
         record.ms.push(ms);
         record.memory.push(memory);
+        record.cpu.push(cpu);
       } catch (error) {
         record.failures.push(error.message);
       }
@@ -32,9 +33,10 @@ export async function takeTurns(programs, runs, scratch, signal) {
   return new Map([...records].map(([program, { failures, ...rest }]) => [program, { failures, figures: figuresOf(rest) }]));
 }
 
-function figuresOf({ ms, memory }) {
+function figuresOf({ ms, memory, cpu }) {
   if (ms.length === 0) return undefined;
-  return { ms: median(ms), min: Math.min(...ms), memory: measuresMemory ? median(memory) : undefined };
+  const used = measuresMemory ? { memory: median(memory), cpu: median(cpu) } : {};
+  return { ms: median(ms), min: Math.min(...ms), ...used };
 }
 
 function median(values) {
