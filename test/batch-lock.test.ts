@@ -26,7 +26,7 @@ describe('the lock file', () => {
     expect(Object.keys(lock)).toEqual(['C.png', 'a/z.png', 'b.png', 'ä.png']);
     expect(lock['b.png']).toEqual({
       fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/), processing: null, outputs: [], originals: [{ path: 'b.png', sha256: project.place.sha256('b.png'), bytes: project.place.read('b.png').length }],
-      run: expect.stringMatching(/^\d{8}T\d{6}-[0-9a-f]{8}$/), model: 'gpt-image-1.5', request_id: 'req-0123456789', task_id: 'task-7f3a',
+      run: expect.stringMatching(/^\d{8}T\d{9}-[0-9a-f]{8}$/), model: 'gpt-image-1.5', request_id: 'req-0123456789', task_id: 'task-7f3a',
       usage: { images: 1, seconds: 12, input_tokens: 10, total_tokens: 1066, output_tokens: 1056 }, generated: expect.stringMatching(/^\d{4}-.*Z$/),
     });
     const before = project.place.read('images.yaml.lock.json');

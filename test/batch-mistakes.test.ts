@@ -145,7 +145,9 @@ describe('what does not go with the rest', () => {
     [{ prompt: '' }, ['2:13: the prompt is empty']],
     [{ keepOriginal: false, 'keep-original': true }, ['4:5: keep-original is given twice (keepOriginal says the same)']],
     [{ quality: 50, 'convert-quality': 60 }, ['4:5: convert-quality is given twice (quality says the same)']],
-    [{ 'base-url': 'http://images.example/v1' }, ['3:15: base-url: http://images.example/v1 is not secure: the API key would travel in clear (use https:)']],
+    [{ 'base-url': 'https://images.example/v1' }, [
+      '3:15: base-url: https://images.example/v1 would get the API key, and only a file says so (name it yourself: --base-url, IMGGEN_BASE_URL or the config file)',
+    ]],
     [{ constructor: 1 }, [expect.stringMatching(/^3:5: constructor is not a key/)]],
     [{ __proto__: null, toString: 1 }, [expect.stringMatching(/^3:5: toString is not a key/)]],
   ])('%j', async (image, expected) => {
@@ -180,10 +182,12 @@ describe('what does not go with the rest', () => {
     ]);
   });
 
-  test('in an insecure place is no matter where it was allowed, or nothing is sent there', async () => {
-    const project = new Project({ images: [{ prompt: 'x', 'base-url': 'http://images.example' }] });
+  test('in a place for the key is none where that was named elsewhere too, or nothing is sent there', async () => {
+    const project = new Project({ images: [{ prompt: 'x', 'base-url': 'https://images.example/v2' }] });
     expect((await project.run('--sandbox')).exit).toBe(0);
-    expect((await project.runWith({ env: { IMGGEN_ALLOW_INSECURE: 'true' } }, '--dry-run', '--force')).exit).toBe(0);
+    expect((await project.runWith({ env: { IMGGEN_BASE_URL: 'https://images.example/v1' } }, '--dry-run', '--force')).exit).toBe(0);
+    expect((await project.run('--base-url', 'https://images.example', '--dry-run', '--force')).exit).toBe(0);
+    expect((await project.run('--base-url', 'https://other.example', '--dry-run', '--force')).exit).toBe(2);
   });
 });
 

@@ -19,7 +19,7 @@ describe('--json', () => {
     const { exit, events, stderr } = await (await project()).events('--concurrency', '1');
     expect(exit).toBe(4);
     const usage = { images: 1, seconds: 12, input_tokens: 10, total_tokens: 1066, output_tokens: 1056 };
-    const run = expect.stringMatching(/^\d{8}T\d{6}-[0-9a-f]{8}$/);
+    const run = expect.stringMatching(/^\d{8}T\d{9}-[0-9a-f]{8}$/);
     const elapsed_ms = expect.any(Number);
     expect(events).toEqual([
       { type: 'planned', jobs: 3, due: 3, up_to_date: 0, images: 4 },
@@ -55,6 +55,7 @@ describe('--json', () => {
     images.declare({ images: [{ prompt: 'owl', name: 'owl' }] });
     expect((await images.events()).events).toEqual([
       { type: 'planned', jobs: 1, due: 0, up_to_date: 1, images: 0 },
+      { type: 'skipped', job: 'owl.png', why: 'up to date' },
       { type: 'summary', jobs: 1, saved: 0, failed: 0, skipped: 0, images: 0, usage: {}, exit: 0, elapsed_ms: expect.any(Number) },
     ]);
   });

@@ -27,6 +27,20 @@ async function troubled(...names: string[]): Promise<{ project: Project; api: Ga
   return { api, project: new Project({ images: named(...names) }, { server: api }) };
 }
 
+test('what stops all of it ends the wait of those that were asked to wait', async () => {
+  const limited = refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': '250' });
+  let asked = 0;
+  const late = () => new Promise<Answer>((resolve) => void until(() => asked === 2).then(() => setTimeout(resolve, 300, troubles.key as Answer)));
+  const generation = async ({ body }: { body: string }) => {
+    asked += 1;
+    return body.includes('"patient"') ? limited : await late();
+  };
+  const project = new Project({ images: named('patient', 'key') }, { server: await gateway({ generation }) });
+  const { exit, stderr } = await project.run();
+  expect(exit).toBe(3);
+  expect(stderr).toContain('1 job was not begun');
+});
+
 describe('failures', () => {
   test.each<[string, string[], number]>([
     ['the same', ['refused1', 'x', 'refused2', 'y'], 4],

@@ -27,6 +27,8 @@ export interface JobReaderOptions {
   flags: Partial<Record<Key, string>>;
   /** `--param`. */
   extra: Readonly<Record<string, Json>>;
+  /** Of the base URL that the command line, the environment or the config file says: where the key belongs. */
+  origin: string;
   /** Where values come from that are no job's. */
   layers: Omit<Layers, 'flags'>;
 }
@@ -68,9 +70,11 @@ export class JobReader {
     };
     const prompt = this.#prompt(given, entry, mistakes);
     const resolved = this.#resolve(given);
-    const { out, name, baseUrl, allowInsecure, sandbox } = resolved.values;
-    if (!allowInsecure && !sandbox && !baseUrl.startsWith('https:') && !isLoopbackHost(baseUrl)) {
-      mistakes.push({ at: placeOf('baseUrl'), message: `base-url: ${baseUrl} is not secure: the API key would travel in clear`, hint: 'use https:' });
+    const { out, name, baseUrl, sandbox } = resolved.values;
+    // Who may change the file need not be who has the key.
+    if (!sandbox && !isLoopbackHost(baseUrl) && new URL(baseUrl).origin !== this.#options.origin) {
+      const hint = 'name it yourself: --base-url, IMGGEN_BASE_URL or the config file';
+      mistakes.push({ at: placeOf('baseUrl'), message: `base-url: ${baseUrl} would get the API key, and only a file says so`, hint });
     }
     if (out === '-') mistakes.push({ at: placeOf('out'), message: 'out: an image of a batch needs a file' });
     const varying = changing.exec(name ?? '')?.[0];

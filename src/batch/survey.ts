@@ -10,9 +10,9 @@ import type { BatchJob, Due } from './types.ts';
 export interface Survey {
   /** The keys of `SurveyOptions.locked` that no job of the file has. */
   gone: readonly string[];
-  /** How many of them this run is about. */
-  selected: number;
-  /** Those of them that are not up to date, by their index. */
+  /** Of the jobs that this run is about, the keys of those that are up to date. */
+  fresh: readonly string[];
+  /** The others, by their index. */
   due: ReadonlyMap<number, Due>;
   /** How many images will be asked for. */
   images: number;
@@ -42,7 +42,7 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
   const mistakes: Mistake[] = [...reader.mistakes];
   const taken: Mistake[] = [];
   const formats = new Set<Edit['convert']>();
-  let selected = 0;
+  const fresh: string[] = [];
   let images = 0;
   for await (const item of manifest.entries()) {
     const read = isMistake(item) ? [item] : reader.read(item);
@@ -53,17 +53,19 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
     mistakes.push(...names.add(read));
     gone.delete(read.key);
     if (!options.isSelected(read.key)) continue;
-    selected += 1;
     if (mistakes.length > 0) continue;
     const known = options.known(read.key);
     const what = dueOf(read, known, options);
-    if (!what) continue;
+    if (!what) {
+      fresh.push(read.key);
+      continue;
+    }
     due.set(read.index, what);
     if (what.work !== 'convert') images += read.count;
     for (const { edit } of read.outputs) formats.add(edit.convert);
     if (!options.overwrite) taken.push(...strangers(read, what, known, options));
   }
-  return { gone: [...gone], isDeclared: names.has, selected, due, images, formats, mistakes: unique(mistakes), taken };
+  return { gone: [...gone], isDeclared: names.has, fresh, due, images, formats, mistakes: unique(mistakes), taken };
 }
 
 /** The jobs that are due, read once more: what was a mistake since then is passed over. */

@@ -74,6 +74,7 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
     defaults: manifest.defaults,
     flags: settingFlags(flags),
     extra: flags.param ?? {},
+    origin: new URL(settings.values.baseUrl).origin,
     layers: settings.layers,
   });
   const surveyed = await survey(manifest, reader, {
@@ -94,6 +95,7 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
   await confirmPrune(gone, batch);
   const log = lock as LockLog | undefined;
   const exit = await execute(surveyed, jobs(), log, batch);
-  if (log && !batch.host.signal.aborted) await prune(gone, surveyed, log, batch);
+  // A job whose new name could not be filled keeps what it had under the old one.
+  if (log && exit === 0) await prune(gone, surveyed, log, batch);
   return exit;
 }

@@ -11,23 +11,26 @@ import { annotate, harmless } from './github.ts';
 /** Tells every mistake with its place. Returns the exit code of `code`. */
 export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
   const exit = exitOfCode(code);
-  const message = `${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'} in ${file}; nothing was sent`;
+  const count = mistakes.length;
+  const one = count === 1;
+  const what = code === 'output' ? `${one ? 'file is' : 'files are'} in the way of` : `${one ? 'mistake' : 'mistakes'} in`;
+  const message = `${count} ${what} ${file}; nothing was sent`;
   if (flags.json) {
-    const told = mistakes.map(({ at: { line, column }, message: what, hint = null }) => ({ line, column, message: what, hint }));
+    const told = mistakes.map(({ at: { line, column }, message: problem, hint = null }) => ({ line, column, message: problem, hint }));
     await terminal.jsonLine({ error: { code, exit, message, cause: null, hint: null, request_id: null, mistakes: told } });
   }
-  for (const { at, message: what, hint } of mistakes) {
-    terminal.info(`${oneLine(`${file}:${at.line}:${at.column}: ${what}`)}${hint === undefined ? '' : terminal.paint.dim(` (${oneLine(hint)})`)}`);
-    annotate({ file, at, message: hint === undefined ? what : `${what} (${hint})` }, host, terminal);
+  for (const { at, message: problem, hint } of mistakes) {
+    terminal.always(`${oneLine(`${file}:${at.line}:${at.column}: ${problem}`)}${hint === undefined ? '' : terminal.paint.dim(` (${oneLine(hint)})`)}`);
+    annotate({ file, at, message: hint === undefined ? problem : `${problem} (${hint})` }, host, terminal);
   }
   terminal.problem(message);
   return exit;
 }
 
 /** `--check`: what is due and why, on stdout. 9 when anything is. */
-export async function showCheck({ due, selected }: Survey, jobs: AsyncIterable<[BatchJob, Due]>, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
+export async function showCheck({ due, fresh }: Survey, jobs: AsyncIterable<[BatchJob, Due]>, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
   const exit = due.size === 0 ? 0 : exitOfCode('out_of_date');
-  const upToDate = selected - due.size;
+  const upToDate = fresh.length;
   if (flags.json) {
     const list = [];
     for await (const [{ key, at }, { work, why }] of jobs) list.push({ job: key, line: at.line, work, why });
@@ -38,18 +41,19 @@ export async function showCheck({ due, selected }: Survey, jobs: AsyncIterable<[
     await terminal.data(harmless(oneLine(`${key}: ${why}`), host));
     annotate({ file, at, message: `${key} is out of date: ${why}` }, host, terminal);
   }
-  terminal.info(due.size === 0 ? `all ${selected} up to date` : `${due.size} out of date, ${upToDate} up to date`);
+  terminal.info(due.size === 0 ? `all ${upToDate} up to date` : `${due.size} out of date, ${upToDate} up to date`);
   return exit;
 }
 
 /** `--dry-run`: the plan, on stdout. */
 export async function showDryRun(
-  { due, selected, images }: Survey,
+  { due, fresh, images }: Survey,
   jobs: AsyncIterable<[BatchJob, Due]>,
   gone: readonly string[],
   { flags, terminal, directory }: Batch,
 ): Promise<ExitCode> {
-  const upToDate = selected - due.size;
+  const upToDate = fresh.length;
+  const selected = due.size + upToDate;
   if (flags.json) {
     const list = [];
     for await (const [job, { work, why }] of jobs) {

@@ -4,7 +4,7 @@ import { SharedPace } from '../batch/pace.ts';
 import { performJob } from '../batch/perform.ts';
 import { runJobs, type Summary } from '../batch/run.ts';
 import type { Survey } from '../batch/survey.ts';
-import type { BatchJob, Due } from '../batch/types.ts';
+import { type BatchJob, type Due, upToDate } from '../batch/types.ts';
 import { ensureConverter } from '../convert/sharp.ts';
 import type { ExitCode } from '../errors.ts';
 import type { LockLog } from '../journal/lock-log.ts';
@@ -26,8 +26,9 @@ export async function execute(surveyed: Survey, jobs: AsyncIterable<[BatchJob, D
   const budget = new Budget(flags.maxImages);
   const reporter = createReporter(flags.json === true, file, host, terminal);
   const run = async (): Promise<Summary> => {
-    const { due, selected, images } = surveyed;
-    await reporter.emit({ type: 'planned', jobs: selected, due: due.size, up_to_date: selected - due.size, images });
+    const { due, fresh, images } = surveyed;
+    await reporter.emit({ type: 'planned', jobs: fresh.length + due.size, due: due.size, up_to_date: fresh.length, images });
+    for (const job of fresh) await reporter.emit({ type: 'skipped', job, why: upToDate });
     return await withServices(settings, { needsKey: images > 0, pace }, host, terminal, (services, sandboxUrl) =>
       runJobs(jobs, { concurrency: flags.concurrency, failFast: flags.failFast === true }, {
         stop,
@@ -41,7 +42,7 @@ export async function execute(surveyed: Survey, jobs: AsyncIterable<[BatchJob, D
     const summary = await run();
     const { saved, failed, skipped, images, usage, exit, failures } = summary;
     const elapsedMs = Math.round(performance.now() - startedAt);
-    await reporter.emit({ type: 'summary', jobs: surveyed.selected, saved, failed, skipped, images, usage, exit, elapsed_ms: elapsedMs });
+    await reporter.emit({ type: 'summary', jobs: surveyed.fresh.length + surveyed.due.size, saved, failed, skipped, images, usage, exit, elapsed_ms: elapsedMs });
     if (!flags.json) listFailures(summary, batch);
     for (const { job, error } of failures) annotate({ file, at: job.at, message: `${job.key}: ${reasonOf(error)}` }, host, terminal);
     addStepSummary(stepSummary(file, surveyed, summary, elapsedMs), host, terminal);
@@ -59,5 +60,6 @@ function listFailures({ failures, failed, skipped, stopped }: Summary, { file, t
   }
   if (skipped > 0) terminal.problem(`${skipped} ${skipped === 1 ? 'job was' : 'jobs were'} not begun: ${stopped ?? ''}`);
   const hint = failures.find(({ error }) => error.hint !== null)?.error.hint;
-  if (failed + skipped > 0) terminal.problem(hint ?? `to go on: imggen batch ${file}`, 'hint');
+  const wayOut = hint ?? (file === '-' ? undefined : `to go on: imggen batch ${file}`);
+  if (failed + skipped > 0 && wayOut !== undefined) terminal.problem(wayOut, 'hint');
 }

@@ -10,7 +10,7 @@ import type { Host } from '../terminal/types.ts';
 export function annotate({ file, at, message }: { file: string; at: Position; message: string }, { env }: Host, terminal: Terminal): void {
   if (env.GITHUB_ACTIONS !== 'true') return;
   const place = file === '-' ? '' : ` file=${property(fromWorkspace(file, env.GITHUB_WORKSPACE))},line=${at.line},col=${at.column}`;
-  terminal.command(`::error${place}::${data(oneLine(message))}`);
+  terminal.always(`::error${place}::${data(oneLine(message))}`);
 }
 
 /** GitHub takes a relative path for one of the workspace, whatever directory a step works in. */

@@ -8,11 +8,11 @@ import { reasonOf } from './batch-reporter.ts';
 const rowLimit = 200;
 
 /** What a batch did, as Markdown for the page of a CI run. */
-export function stepSummary(file: string, { selected, due }: Survey, summary: Summary, elapsedMs: number): string {
+export function stepSummary(file: string, { fresh, due }: Survey, summary: Summary, elapsedMs: number): string {
   const { saved, failed, skipped, images, usage, failures } = summary;
   const rows: [string, string | number][] = [
-    ['jobs', selected],
-    ['up to date', selected - due.size],
+    ['jobs', fresh.length + due.size],
+    ['up to date', fresh.length],
     ['done', saved],
     ['failed', failed],
     ['not begun', skipped],

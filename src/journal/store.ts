@@ -75,5 +75,5 @@ export function isPruneDue(state: string, { days, keep }: { days: number; keep: 
 
 /** The start of the ids of runs that began at a time. */
 export function idTime(at: Date): string {
-  return at.toISOString().slice(0, 19).replace(/[-:]/g, '');
+  return at.toISOString().slice(0, 23).replace(/[-:.]/g, '');
 }

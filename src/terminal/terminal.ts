@@ -89,8 +89,8 @@ export class Terminal {
     if (this.#options.verbose) this.#line(this.paint.dim(oneLine(line)));
   }
 
-  /** A line for the program that this one runs in, which reads stderr: without colour, also with --quiet. */
-  command(line: string): void {
+  /** A line that is shown with --quiet too. */
+  always(line: string): void {
     this.#line(line);
   }
 

@@ -94,6 +94,7 @@ export class Http {
       const last = attempt >= options.retries;
       let reason: string;
       let waitMs: number | undefined;
+      let isHeld = false;
       await pace?.turn();
       try {
         const answer = await this.#postOnce(url, headers, body, options);
@@ -101,7 +102,10 @@ export class Http {
         const isRepeatable = isRefused || (unknown.includes(answer.status) && options.retryUnknown());
         const retryAfter = answer.headers['retry-after'];
         waitMs = waitBefore(attempt, retryAfter);
-        if (isRefused) pace?.hold(waitMs);
+        if (isRefused && pace) {
+          isHeld = true;
+          pace.hold(waitMs);
+        }
         // To wait longer than for an answer helps nobody: the user hears of it instead.
         if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return await read(answer);
         reason = `HTTP ${answer.status}`;
@@ -114,7 +118,9 @@ export class Http {
         waitMs ??= waitBefore(attempt, undefined);
       }
       options.onRetry?.(reason, waitMs);
-      await this.#pause(url, reason, waitMs);
+      // The pace holds everybody for as long, and ends the wait when there is nothing to wait for any more.
+      if (isHeld) this.#tell(url, reason, waitMs);
+      else await this.#pause(url, reason, waitMs);
     }
   }
 
@@ -124,8 +130,12 @@ export class Http {
   }
 
   async #pause(url: string, reason: string, waitMs: number): Promise<void> {
-    this.#options.trace({ kind: 'retry', url, reason, waitMs });
+    this.#tell(url, reason, waitMs);
     await this.wait(waitMs);
+  }
+
+  #tell(url: string, reason: string, waitMs: number): void {
+    this.#options.trace({ kind: 'retry', url, reason, waitMs });
   }
 
   /** Waits; throws the signal's reason when that comes first. */

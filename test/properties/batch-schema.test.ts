@@ -99,7 +99,7 @@ function documentOf(wrong: boolean): fc.Arbitrary<unknown> {
 /** All that the batch says of a document, and that of it which a value is by itself to blame for. */
 async function judge(text: string): Promise<{ mistakes: Mistake[]; alone: Mistake[] }> {
   const { defaults, parts } = await readDocument(text, 'json');
-  const reader = new JobReader({ directory: '/nowhere', defaults, flags: {}, extra: {}, layers: { env: {}, profile: undefined, file: {}, path: '' } });
+  const reader = new JobReader({ directory: '/nowhere', defaults, flags: {}, extra: {}, origin: 'https://images.example', layers: { env: {}, profile: undefined, file: {}, path: '' } });
   const ofText = parts.filter((part): part is Mistake => 'message' in part);
   const entries = parts.filter((part): part is Entry => !('message' in part));
   const ofJobs = entries.map((entry) => reader.read(entry)).flatMap((read) => (Array.isArray(read) ? read : []));
