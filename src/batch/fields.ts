@@ -3,7 +3,7 @@ import { InvalidValue, mismatchOf } from '../options/parse.ts';
 import { type Key, settings } from '../options/settings.ts';
 import type { Json } from '../request/types.ts';
 import { closest } from '../similar.ts';
-import { aliases, jobKeys, ownKeys, variantKeys } from './keys.ts';
+import { aliases, jobKeys, ownKeys, ownParams, variantKeys } from './keys.ts';
 
 /** One of `variants`, with the places of its values. */
 export interface Variant {
@@ -90,14 +90,11 @@ function readOwn(key: (typeof ownKeys)[number], field: Field, given: Given, mist
   }
 }
 
-/** The API's fields that have a key of their own here. */
-const ownParams: Readonly<Record<string, string>> = { prompt: 'prompt', n: 'count', model: 'model', stream: 'stream' };
-
 function readParam(field: Field, given: Given, mistakes: Mistake[]): void {
   const { value } = field;
   if (!isMap(value)) return void mistakes.push({ at: field.valueAt, message: `param: ${shown(value)} is not a map of the API's fields` });
   for (const name of Object.keys(value)) {
-    const own = Object.hasOwn(ownParams, name) ? ownParams[name] : undefined;
+    const own = ownParams.get(name);
     if (own) mistakes.push({ at: field.within([name]), message: `param: ${name} has its own key`, hint: `use ${own}` });
   }
   given.extra = value;

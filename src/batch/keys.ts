@@ -18,6 +18,9 @@ export const jobKeys: ReadonlyMap<string, Key> = new Map(
 /** What a job may have besides settings. */
 export const ownKeys = ['prompt', 'prompt-file', 'param', 'variants'] as const;
 
+/** The API's fields that have a key of their own, which `param` must not pass by. */
+export const ownParams: ReadonlyMap<string, string> = new Map([['prompt', 'prompt'], ['n', 'count'], ['model', 'model'], ['stream', 'stream']]);
+
 /** What a variant may have. */
 export const variantKeys = ['out', 'resize', 'fit', 'convert', 'quality'] as const;
 

@@ -1,21 +1,20 @@
 import { existsSync } from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ImggenError } from '../errors.ts';
 import type { LockLog } from '../journal/lock-log.ts';
 import { readRun } from '../journal/read.ts';
 import type { LockedFile, LockEntry } from '../journal/lock-types.ts';
 import type { Run } from '../journal/types.ts';
-import { makeOutput } from '../run/make.ts';
-import type { Report, SavedImage } from '../run/report.ts';
+import type { Report } from '../run/report.ts';
 import { resumeRun } from '../run/resume.ts';
 import { runPlan } from '../run/run.ts';
 import type { Services } from '../run/services.ts';
 import type { Budget } from './budget.ts';
-import { firstDifference, stateOf } from './due.ts';
+import { stateOf } from './due.ts';
+import { convertAgain, lockedFile, makeOutputs } from './outputs.ts';
 import { NotBegun } from './pace.ts';
-import { relativePath } from './paths.ts';
-import type { BatchJob, Due, Output } from './types.ts';
+import type { BatchJob, Due } from './types.ts';
 
 /** What doing a job needs besides the job. */
 export interface PerformContext {
@@ -46,7 +45,7 @@ export interface Performed {
 export async function performJob(job: BatchJob, due: Due, context: PerformContext): Promise<Performed> {
   const { log, directory } = context;
   const before = due.work === 'convert' ? log?.entries.get(job.key) : undefined;
-  const whole = before ? await converted(job, before, context) : await generated(job, due, context);
+  const whole = before ? await convertAgain(job, before, log, directory) : await generated(job, due, context);
   // The originals too: they are known to be the job's until they are gone, also to whoever comes after a crash.
   log?.done(job.key, whole);
   const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
@@ -55,47 +54,6 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
   for (const file of whole.originals) if (stateOf(file, directory) === 'same') await rm(join(directory, file.path));
   log?.done(job.key, entry);
   return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
-}
-
-/** Makes the outputs anew from originals that were kept. */
-async function converted(job: BatchJob, before: LockEntry, { log, directory }: PerformContext): Promise<LockEntry> {
-  // Then only the originals are left to be removed.
-  if (before.processing === job.processing && !firstDifference(before.outputs, directory)) return before;
-  // What is there when this process is killed shall be known to be the job's.
-  const begin = async () => await log?.begun(job.key, job.fingerprint, before.run);
-  await begin();
-  const originals = await moveOriginals(job, before, directory);
-  const left = before.originals.filter((original) => !originals.some(({ path }) => path === original.path));
-  const moved = { ...before, originals, outputs: [...before.outputs, ...left], processing: null, generated: new Date().toISOString() };
-  // An output may take the name that an original had: from here on the original is looked for under its new one.
-  if (job.outputs.length > 0) {
-    log?.done(job.key, moved);
-    await begin();
-  }
-  const outputs = await makeOutputs(job.outputs, originals, before.run, directory);
-  // Where an original lay before nobody would look for it again, unless an output has taken the place.
-  for (const original of left) {
-    const isTaken = outputs.some(({ path }) => path === original.path);
-    if (!isTaken && stateOf(original, directory) === 'same') await rm(join(directory, original.path), { force: true });
-  }
-  return { ...moved, processing: job.processing, outputs };
-}
-
-/** Copies originals to where the job has them now: `fox.png` is `fox.original.png` once something takes its name. */
-async function moveOriginals(job: BatchJob, { originals }: LockEntry, directory: string): Promise<LockedFile[]> {
-  const moved: LockedFile[] = [];
-  for (const [index, original] of originals.entries()) {
-    const planned = job.originals[index];
-    // The extension is that of the bytes, whatever was asked for.
-    const path = planned === undefined ? original.path : withExtension(relativePath(planned, directory), extname(original.path));
-    if (path !== original.path) await copyFile(join(directory, original.path), join(directory, path));
-    moved.push({ ...original, path });
-  }
-  return moved;
-}
-
-function withExtension(path: string, extension: string): string {
-  return `${path.slice(0, path.length - extname(path).length)}${extension}`;
 }
 
 async function generated(job: BatchJob, due: Due, context: PerformContext): Promise<LockEntry> {
@@ -184,26 +142,9 @@ function complete({ run, failed, interrupted }: Report): Run {
   });
 }
 
-/** Makes what a run has not made itself. `run` names the part files. */
-async function makeOutputs(outputs: readonly Output[], originals: readonly LockedFile[], run: string, directory: string): Promise<LockedFile[]> {
-  const made: LockedFile[] = [];
-  for (const [position, { from, edit, path }] of outputs.entries()) {
-    const original = originals[from];
-    if (!original) throw new ImggenError('incomplete', `there is no image ${from + 1} to make ${path} from`);
-    // What is not converted has the format of the original, which need not be the one that was asked for.
-    const to = edit.convert === null ? withExtension(path, extname(original.path)) : path;
-    made.push(lockedFile(await makeOutput(join(directory, original.path), edit, to, 'overwrite', `${run}-v${position + 1}`), directory));
-  }
-  return made;
-}
-
 /** The images of a run, or what it made from them. */
 function filesOf({ images }: Run, which: 'saved' | 'made', directory: string): LockedFile[] {
   return images.flatMap(({ [which]: file }) => (file ? [lockedFile({ path: file.path, ...file.facts }, directory)] : []));
-}
-
-function lockedFile({ path, sha256, bytes }: SavedImage, directory: string): LockedFile {
-  return { path: relativePath(path, directory), sha256, bytes };
 }
 
 function entryOf(job: BatchJob, { asked, answered }: Run): Omit<LockEntry, 'originals' | 'outputs'> {

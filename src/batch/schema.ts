@@ -1,5 +1,5 @@
 import { type Key, settings } from '../options/settings.ts';
-import { jobKeys, variantKeys } from './keys.ts';
+import { jobKeys, ownParams, variantKeys } from './keys.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -56,7 +56,7 @@ const once = {
 };
 
 /** The API's fields that have a key of their own. */
-const notOwn = { anyOf: ['prompt', 'n', 'model', 'stream'].map((name) => ({ required: [name] })) };
+const notOwn = { anyOf: [...ownParams.keys()].map((name) => ({ required: [name] })) };
 
 function ownSchemas(): Schema {
   return {

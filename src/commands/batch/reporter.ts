@@ -1,11 +1,11 @@
-import type { Services } from '../run/services.ts';
-import { Tally } from '../batch/tally.ts';
-import { type BatchEvent, type EventError, upToDate } from '../batch/types.ts';
-import { Board } from '../terminal/board.ts';
-import { formatDuration } from '../terminal/format.ts';
-import { oneLine } from '../terminal/sanitize.ts';
-import type { Terminal } from '../terminal/terminal.ts';
-import type { Host, Progress } from '../terminal/types.ts';
+import type { Services } from '../../run/services.ts';
+import { Tally } from '../../batch/tally.ts';
+import { type BatchEvent, type EventError, upToDate } from '../../batch/types.ts';
+import { Board } from '../../terminal/board.ts';
+import { formatDuration } from '../../terminal/format.ts';
+import { oneLine } from '../../terminal/sanitize.ts';
+import type { Terminal } from '../../terminal/terminal.ts';
+import type { Host, Progress } from '../../terminal/types.ts';
 import { harmless } from './github.ts';
 
 /** Who is told of what happens in a batch. */

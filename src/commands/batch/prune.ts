@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stateOf } from '../batch/due.ts';
-import type { Survey } from '../batch/survey.ts';
-import { ImggenError, messageOf } from '../errors.ts';
-import type { LockLog } from '../journal/lock-log.ts';
-import { askYesNo } from '../terminal/ask.ts';
-import { oneLine } from '../terminal/sanitize.ts';
-import type { Batch } from './batch-context.ts';
+import { stateOf } from '../../batch/due.ts';
+import type { Survey } from '../../batch/survey.ts';
+import { ImggenError, messageOf } from '../../errors.ts';
+import type { LockLog } from '../../journal/lock-log.ts';
+import { askYesNo } from '../../terminal/ask.ts';
+import { oneLine } from '../../terminal/sanitize.ts';
+import type { Batch } from './context.ts';
 
 /** Asks before the files of jobs that are gone are removed, unless --yes has said it. Throws ImggenError `interrupted` for a no. */
 export async function confirmPrune(gone: readonly string[], { flags, terminal, host }: Batch): Promise<void> {

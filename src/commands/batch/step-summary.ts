@@ -1,8 +1,8 @@
-import type { Summary } from '../batch/run.ts';
-import type { Survey } from '../batch/survey.ts';
-import { formatDuration } from '../terminal/format.ts';
-import { oneLine } from '../terminal/sanitize.ts';
-import { reasonOf } from './batch-reporter.ts';
+import type { Summary } from '../../batch/run.ts';
+import type { Survey } from '../../batch/survey.ts';
+import { formatDuration } from '../../terminal/format.ts';
+import { oneLine } from '../../terminal/sanitize.ts';
+import { reasonOf } from './reporter.ts';
 
 /** GitHub takes a mebibyte; nobody reads as much. */
 const rowLimit = 200;

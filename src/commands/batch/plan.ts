@@ -1,11 +1,11 @@
-import { relativePath } from '../batch/paths.ts';
-import { declaredPaths, pathsOf } from '../batch/job.ts';
-import type { Survey } from '../batch/survey.ts';
-import type { BatchJob, Due } from '../batch/types.ts';
-import { type ErrorCode, type ExitCode, exitOfCode } from '../errors.ts';
-import type { Mistake } from '../manifest/types.ts';
-import { oneLine } from '../terminal/sanitize.ts';
-import type { Batch } from './batch-context.ts';
+import { relativePath } from '../../batch/paths.ts';
+import { declaredPaths, pathsOf } from '../../batch/job.ts';
+import type { Survey } from '../../batch/survey.ts';
+import type { BatchJob, Due } from '../../batch/types.ts';
+import { type ErrorCode, type ExitCode, exitOfCode } from '../../errors.ts';
+import type { Mistake } from '../../manifest/types.ts';
+import { oneLine } from '../../terminal/sanitize.ts';
+import type { Batch } from './context.ts';
 import { annotate, harmless } from './github.ts';
 
 /** Tells every mistake with its place. Returns the exit code of `code`. */

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
-import { parseRate } from '../batch/rate.ts';
-import { parseShard } from '../batch/shard.ts';
-import type { Shard } from '../journal/lock-types.ts';
-import { usageError } from '../errors.ts';
-import { type Key, keys } from '../options/settings.ts';
-import { integer } from '../options/parse.ts';
-import type { Json } from '../request/types.ts';
-import { addParamFlag, addSettings, checked } from './flags.ts';
+import { parseRate } from '../../batch/rate.ts';
+import { parseShard } from '../../batch/shard.ts';
+import type { Shard } from '../../journal/lock-types.ts';
+import { usageError } from '../../errors.ts';
+import { type Key, keys } from '../../options/settings.ts';
+import { integer } from '../../options/parse.ts';
+import type { Json } from '../../request/types.ts';
+import { addParamFlag, addSettings, checked } from '../flags.ts';
 
 /** What `imggen batch` takes besides the settings, as commander gives it. */
 export interface BatchFlags extends Readonly<Record<string, unknown>> {

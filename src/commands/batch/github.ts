@@ -1,10 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import { messageOf } from '../errors.ts';
-import type { Position } from '../manifest/types.ts';
-import { oneLine } from '../terminal/sanitize.ts';
-import type { Terminal } from '../terminal/terminal.ts';
-import type { Host } from '../terminal/types.ts';
+import { messageOf } from '../../errors.ts';
+import type { Position } from '../../manifest/types.ts';
+import { oneLine } from '../../terminal/sanitize.ts';
+import type { Terminal } from '../../terminal/terminal.ts';
+import type { Host } from '../../terminal/types.ts';
 
 /** An error as an annotation of a file, when this runs in GitHub Actions. It reads them from stderr as well as from stdout. */
 export function annotate({ file, at, message }: { file: string; at: Position; message: string }, { env }: Host, terminal: Terminal): void {

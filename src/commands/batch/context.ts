@@ -1,8 +1,8 @@
-import type { Manifest } from '../manifest/types.ts';
-import type { Terminal } from '../terminal/terminal.ts';
-import type { Host } from '../terminal/types.ts';
-import type { BatchFlags } from './batch-flags.ts';
-import type { Settings } from './context.ts';
+import type { Manifest } from '../../manifest/types.ts';
+import type { Terminal } from '../../terminal/terminal.ts';
+import type { Host } from '../../terminal/types.ts';
+import type { BatchFlags } from './flags.ts';
+import type { Settings } from '../context.ts';
 
 /** One `imggen batch`, and what it works on. */
 export interface Batch {

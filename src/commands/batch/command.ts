@@ -1,24 +1,24 @@
 import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { JobReader } from '../batch/job.ts';
-import { batchSchema } from '../batch/schema.ts';
-import { selector } from '../batch/select.ts';
-import { dueJobs, survey } from '../batch/survey.ts';
-import { type ExitCode, usageError } from '../errors.ts';
-import { LockLog } from '../journal/lock-log.ts';
-import { lockPathOf, partPathOf } from '../journal/lock-paths.ts';
-import type { LockView } from '../journal/lock-types.ts';
-import { mergeLocks } from '../journal/merge.ts';
-import { openManifest } from '../manifest/open.ts';
-import { input } from '../terminal/ask.ts';
-import { Terminal } from '../terminal/terminal.ts';
-import type { Host } from '../terminal/types.ts';
-import type { Batch } from './batch-context.ts';
-import { type BatchFlags, settingFlags } from './batch-flags.ts';
-import { showCheck, showDryRun, showMistakes } from './batch-plan.ts';
-import { confirmPrune, prune } from './batch-prune.ts';
-import { execute } from './batch-run.ts';
-import { checkConnection, loadSettings } from './context.ts';
+import { JobReader } from '../../batch/job.ts';
+import { batchSchema } from '../../batch/schema.ts';
+import { selector } from '../../batch/select.ts';
+import { dueJobs, survey } from '../../batch/survey.ts';
+import { type ExitCode, usageError } from '../../errors.ts';
+import { LockLog } from '../../journal/lock-log.ts';
+import { lockPathOf, partPathOf } from '../../journal/lock-paths.ts';
+import type { LockView } from '../../journal/lock-types.ts';
+import { mergeLocks } from '../../journal/merge.ts';
+import { openManifest } from '../../manifest/open.ts';
+import { input } from '../../terminal/ask.ts';
+import { Terminal } from '../../terminal/terminal.ts';
+import type { Host } from '../../terminal/types.ts';
+import type { Batch } from './context.ts';
+import { type BatchFlags, settingFlags } from './flags.ts';
+import { showCheck, showDryRun, showMistakes } from './plan.ts';
+import { confirmPrune, prune } from './prune.ts';
+import { execute } from './run.ts';
+import { checkConnection, loadSettings } from '../context.ts';
 
 /** `imggen batch <file>`: the images that a file declares. Returns the exit code; throws ImggenError for what ends all of it. */
 export async function runBatch(file: string | undefined, flags: BatchFlags, host: Host): Promise<ExitCode> {

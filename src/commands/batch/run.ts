@@ -1,17 +1,17 @@
 import { setMaxListeners } from 'node:events';
-import { Budget } from '../batch/budget.ts';
-import { SharedPace } from '../batch/pace.ts';
-import { performJob } from '../batch/perform.ts';
-import { runJobs, type Summary } from '../batch/run.ts';
-import type { Survey } from '../batch/survey.ts';
-import { type BatchJob, type Due, upToDate } from '../batch/types.ts';
-import { ensureConverter } from '../convert/sharp.ts';
-import type { ExitCode } from '../errors.ts';
-import type { LockLog } from '../journal/lock-log.ts';
-import type { Batch } from './batch-context.ts';
-import { createReporter, reasonOf } from './batch-reporter.ts';
+import { Budget } from '../../batch/budget.ts';
+import { SharedPace } from '../../batch/pace.ts';
+import { performJob } from '../../batch/perform.ts';
+import { runJobs, type Summary } from '../../batch/run.ts';
+import type { Survey } from '../../batch/survey.ts';
+import { type BatchJob, type Due, upToDate } from '../../batch/types.ts';
+import { ensureConverter } from '../../convert/sharp.ts';
+import type { ExitCode } from '../../errors.ts';
+import type { LockLog } from '../../journal/lock-log.ts';
+import type { Batch } from './context.ts';
+import { createReporter, reasonOf } from './reporter.ts';
 import { addStepSummary, annotate } from './github.ts';
-import { withServices } from './services.ts';
+import { withServices } from '../services.ts';
 import { stepSummary } from './step-summary.ts';
 
 /** Does the jobs that are due. Returns the exit code of all of them together. */
