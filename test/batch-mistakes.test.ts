@@ -48,6 +48,7 @@ images:
     '3:12: quality: "best" is not a known value (standard, hd, low, medium, high, auto)',
     '4:3: prompt belongs to an image, not to the defaults',
     '5:10: count: "two" is not a whole number',
+    '8:10: out: {date} would stand in the name as it is (fields are for name)',
     '9:5: promt is not a key (did you mean prompt?)',
     '10:13: format: "gif" is not a known value (png, jpeg, webp, jpg)',
     '11:5: there is no prompt',

@@ -120,8 +120,9 @@ describe('in GitHub Actions', () => {
     expect(first).toMatch(/^::error file=images\.yaml,line=3,col=5::a%25 ::b is not a key \(known: .*\)$/);
     expect(rest).toEqual([expect.stringMatching(/^::error file=images\.yaml,line=\d,col=\d+::count: 0 is not a whole number from 1 to 10$/)]);
     images.declare({ images: [{ prompt: 'x', name: 'x' }] });
-    expect(await annotations('--check', '--json')).toEqual([]);
-    expect(await annotations('--check')).toEqual(['::error file=images.yaml,line=2,col=5::x.png is out of date: new']);
+    for (const args of [['--check'], ['--check', '--json']]) {
+      expect(await annotations(...args)).toEqual(['::error file=images.yaml,line=2,col=5::x.png is out of date: new']);
+    }
     images.place.write('x.png', 'mine');
     expect(await annotations()).toEqual(['::error file=images.yaml,line=2,col=5::x.png exists (the lock file does not know it; --overwrite replaces it)']);
   });

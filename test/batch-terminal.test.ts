@@ -101,7 +101,7 @@ describe('the live block', () => {
     expect((await pty(['batch', 'p.txt'], { place, gateway: api }).end).exit).toBe(0);
     const again = pty(['batch', 'p.txt'], { place, gateway: api });
     expect((await again.end).exit).toBe(0);
-    expect(again.screen.text()).toMatch(/^1 job: everything is up to date\n0 jobs done in .* · 1 up to date$/);
+    expect(again.screen.text()).toBe('1 job: everything is up to date');
   });
 
   test('goes when the batch is interrupted: exit 130, and the cursor is back', async () => {

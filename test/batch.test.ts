@@ -358,13 +358,19 @@ describe('choosing', () => {
     [['icons/*'], ['icons/a', 'icons/b']],
     [['a.png'], ['icons/a', 'photos/a']],
     [['c.*', 'photos/**'], ['c', 'photos/a']],
-    [['nothing'], []],
     [['!icons/*'], ['c', 'photos/a']],
   ])('--only %j', async (globs, chosen) => {
     const { project, api } = await declared({ images });
     const { exit, stderr } = await project.run(...globs.flatMap((glob) => ['--only', glob]));
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.any(String) });
     expect(prompts(api).sort()).toEqual(chosen);
+  });
+
+  test('--only that matches no job is a mistake, though another matches', async () => {
+    const { project, api } = await declared({ images });
+    const { exit, stderr } = await project.run('--only', 'c.png', '--only', 'nothing', '--check');
+    expect({ exit, posts: api.posts() }).toEqual({ exit: 2, posts: [] });
+    expect(stderr).toContain('error: --only nothing matches no job\n');
   });
 
   test('--force generates what is up to date', async () => {

@@ -5,7 +5,7 @@ import type { Edit } from '../convert/types.ts';
 import { ImggenError, messageOf, usageError } from '../errors.ts';
 import { resultPath } from '../files/result.ts';
 import { destination, formatOfDestination, namesFile } from '../files/target.ts';
-import { exactPattern } from '../files/template.ts';
+import { exactPattern, fieldNames } from '../files/template.ts';
 import type { Entry, Field, Mistake, Position } from '../manifest/types.ts';
 import { type Layers, type Resolved, resolveSettings } from '../options/resolve.ts';
 import { environmentName, type Key, settings } from '../options/settings.ts';
@@ -35,6 +35,8 @@ export interface JobReaderOptions {
 
 /** The largest file of a prompt, in bytes; no model takes a hundredth of it. */
 const promptFileLimit = 4 << 20;
+/** Fields of a name, which `out` does not have. */
+const fields = new RegExp(`\\{(${fieldNames.join('|')})\\}`);
 /** Fields of a name that differ from run to run. */
 const changing = /\{(date|time|id)\}/;
 
@@ -76,6 +78,8 @@ export class JobReader {
       const hint = 'name it yourself: --base-url, IMGGEN_BASE_URL or the config file';
       mistakes.push({ at: placeOf('baseUrl'), message: `base-url: ${baseUrl} would get the API key, and only a file says so`, hint });
     }
+    const field = fields.exec(out)?.[0];
+    if (field) mistakes.push({ at: placeOf('out'), message: `out: ${field} would stand in the name as it is`, hint: 'fields are for name' });
     if (out === '-') mistakes.push({ at: placeOf('out'), message: 'out: an image of a batch needs a file' });
     const varying = changing.exec(name ?? '')?.[0];
     if (varying) mistakes.push({ at: placeOf('name'), message: `name: ${varying} differs from run to run`, hint: 'a job must have the same names each time' });

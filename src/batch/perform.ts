@@ -73,6 +73,8 @@ async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Pr
   if (pending !== undefined) {
     const finished = work === 'resume' ? await finish(pending, job, context) : await settle(pending, job, context);
     if (finished) return finished;
+    const isUnknown = readRun(services.state, pending)?.outcome === 'unknown';
+    if (isUnknown) services.onWarning(`its run ${pending} ended without an answer, and may have been charged; it is generated again`);
   }
   const { plan } = job;
   const cost = worstCase(job);

@@ -71,7 +71,13 @@ function variantSchemas(): Schema {
   return Object.fromEntries(variantKeys.map((name) => [name, schemaOf(keyOf(name))]));
 }
 
+/** What a help for flags says in other words. */
+const descriptions: Partial<Record<Key, string>> = {
+  keepOriginal: 'keep <name>.original.<ext> beside what resize and convert make',
+  out: 'a directory, or a file name with an image extension; relative to this file',
+};
+
 function schemaOf(key: Key): Schema {
   const { parse, help } = settings[key];
-  return { ...parse.schema, description: help };
+  return { ...parse.schema, description: descriptions[key] ?? help };
 }

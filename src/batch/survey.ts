@@ -4,6 +4,7 @@ import type { Entry, Manifest, Mistake } from '../manifest/types.ts';
 import { type DueOptions, dueOf, type Known } from './due.ts';
 import { type JobReader, pathsOf } from './job.ts';
 import { relativePath } from './paths.ts';
+import type { Selection } from './select.ts';
 import type { BatchJob, Due } from './types.ts';
 
 /** What is known of a batch before anything is sent. */
@@ -26,7 +27,7 @@ export interface Survey {
 }
 
 export interface SurveyOptions extends DueOptions {
-  isSelected: (key: string) => boolean;
+  selection: Selection;
   /** Whether files that the lock does not know may be replaced. */
   overwrite: boolean;
   known: (key: string) => Known;
@@ -52,7 +53,7 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
     }
     mistakes.push(...names.add(read));
     gone.delete(read.key);
-    if (!options.isSelected(read.key)) continue;
+    if (!options.selection.has(read.key)) continue;
     if (mistakes.length > 0) continue;
     const known = options.known(read.key);
     const what = dueOf(read, known, options);

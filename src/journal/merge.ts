@@ -16,7 +16,9 @@ import type { Machine } from './types.ts';
  * process has the lock file or it cannot be written.
  */
 export async function mergeLocks(target: string, parts: readonly string[], machine: Machine): Promise<number> {
-  const found = parts.map(readPart);
+  // A shell's `….lock.*` names a part's log too; of a shard that was killed it may be all there is.
+  const paths = new Set(parts.map((path) => (path.endsWith('.jsonl') ? path.slice(0, -1) : path)));
+  const found = [...paths].map(readPart);
   const log = LockLog.open(target, machine, { alone: true });
   const changed = new Set<string>();
   try {

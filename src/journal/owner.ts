@@ -7,6 +7,8 @@ import type { Machine, Owner, OwnerEntry } from './types.ts';
 const heartbeatMs = 10_000;
 /** An owner that was silent for this long, in milliseconds, is gone, even if its process id is in use. */
 const silentMs = 60_000;
+/** The same for one that has this process's own id: it is a process of before, or of another container that has the name too. */
+const namesakeMs = 15_000;
 
 /** This process as the owner of a file. */
 export function newOwner({ name, pid }: Machine): Owner {
@@ -16,8 +18,10 @@ export function newOwner({ name, pid }: Machine): Owner {
 /** Whether an owner still works on a file. Of another machine only the file's time tells. */
 export function isAlive(owner: Owner | null, path: string, machine: Machine): boolean {
   const lastSeen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  if (owner === null || lastSeen === undefined || Date.now() - lastSeen > silentMs) return false;
-  return owner.host !== machine.name || machine.isRunning(owner.pid);
+  if (owner === null || lastSeen === undefined) return false;
+  const isHere = owner.host === machine.name;
+  if (Date.now() - lastSeen > (isHere && owner.pid === machine.pid ? namesakeMs : silentMs)) return false;
+  return !isHere || machine.isRunning(owner.pid);
 }
 
 /** Whose a file is after one more entry of it. */

@@ -61,13 +61,15 @@ export class Terminal {
   /** From now on the secret is shown in its short form wherever it turns up. */
   hide(secret: Redactable): void {
     const { secrets } = this.#host;
-    // What is as short as a word would be found in texts that have nothing to do with it. A batch names its key with each job.
-    if (secret.reveal().length >= 8 && !secrets.includes(secret)) secrets.push(secret);
+    // A batch names its key with each job.
+    if (!secrets.includes(secret)) secrets.push(secret);
   }
 
   /** Replaces the hidden secrets in a text. */
   redact(text: string): string {
-    return this.#host.secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), secret.toString()), text);
+    // What is as short as a word would be found in texts that have nothing to do with it.
+    const secrets = this.#host.secrets.filter((secret) => secret.reveal().length >= 8);
+    return secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), secret.toString()), text);
   }
 
   /** A line for people: not with --quiet. */

@@ -2,8 +2,9 @@ import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { JobReader } from '../../batch/job.ts';
 import { batchSchema } from '../../batch/schema.ts';
-import { selector } from '../../batch/select.ts';
+import { Selection } from '../../batch/select.ts';
 import { dueJobs, survey } from '../../batch/survey.ts';
+import { ensureConverter } from '../../convert/sharp.ts';
 import { type ExitCode, usageError } from '../../errors.ts';
 import { LockLog } from '../../journal/lock-log.ts';
 import { lockPathOf, partPathOf } from '../../journal/lock-paths.ts';
@@ -77,20 +78,24 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
     origin: new URL(settings.values.baseUrl).origin,
     layers: settings.layers,
   });
+  const selection = new Selection(flags.only ?? [], flags.shard);
   const surveyed = await survey(manifest, reader, {
     directory,
     force: flags.force === true,
     sandbox: settings.values.sandbox,
     overwrite: flags.overwrite === true,
-    isSelected: selector(flags.only ?? [], flags.shard),
+    selection,
     known: (key) => ({ entry: lock?.entries.get(key), pending: lock?.pending.get(key) }),
     locked: (flags.prune && lock?.entries.keys()) || [],
   });
   if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);
+  const [idle] = selection.idle;
+  if (idle !== undefined) throw usageError(`--only ${idle} matches no job`, 'it is held against the first file of each: imggen batch <file> --dry-run --force');
   const jobs = () => dueJobs(manifest, reader, surveyed.due);
   const { gone } = surveyed;
   if (flags.check) return await showCheck(surveyed, jobs(), batch);
   if (surveyed.taken.length > 0) return await showMistakes(surveyed.taken, 'output', batch);
+  if (surveyed.formats.size > 0) await ensureConverter(surveyed.formats);
   if (flags.dryRun) return await showDryRun(surveyed, jobs(), gone, batch);
   await confirmPrune(gone, batch);
   const log = lock as LockLog | undefined;

@@ -6,7 +6,8 @@ import { type ErrorCode, type ExitCode, exitOfCode } from '../../errors.ts';
 import type { Mistake } from '../../manifest/types.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
 import type { Batch } from './context.ts';
-import { annotate, harmless } from './github.ts';
+import { addStepSummary, annotate, harmless } from './github.ts';
+import { checkSummary } from './step-summary.ts';
 
 /** Tells every mistake with its place. Returns the exit code of `code`. */
 export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
@@ -31,17 +32,17 @@ export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode
 export async function showCheck({ due, fresh }: Survey, jobs: AsyncIterable<[BatchJob, Due]>, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
   const exit = due.size === 0 ? 0 : exitOfCode('out_of_date');
   const upToDate = fresh.length;
+  const list = [];
+  for await (const [{ key, at }, { work, why }] of jobs) list.push({ job: key, line: at.line, work, why, at });
   if (flags.json) {
-    const list = [];
-    for await (const [{ key, at }, { work, why }] of jobs) list.push({ job: key, line: at.line, work, why });
-    await terminal.jsonLine({ check: true, due: list, up_to_date: upToDate, exit });
-    return exit;
+    const told = list.map(({ at: _at, ...rest }) => rest);
+    await terminal.jsonLine({ check: true, due: told, up_to_date: upToDate, exit });
+  } else {
+    for (const { job, why } of list) await terminal.data(harmless(oneLine(`${job}: ${why}`), host));
+    terminal.info(due.size === 0 ? `all ${upToDate} up to date` : `${due.size} out of date, ${upToDate} up to date`);
   }
-  for await (const [{ key, at }, { why }] of jobs) {
-    await terminal.data(harmless(oneLine(`${key}: ${why}`), host));
-    annotate({ file, at, message: `${key} is out of date: ${why}` }, host, terminal);
-  }
-  terminal.info(due.size === 0 ? `all ${upToDate} up to date` : `${due.size} out of date, ${upToDate} up to date`);
+  for (const { job, why, at } of list) annotate({ file, at, message: `${job} is out of date: ${why}` }, host, terminal);
+  addStepSummary(checkSummary(file, list, upToDate), host, terminal);
   return exit;
 }
 

@@ -90,7 +90,7 @@ class PlainLines implements BatchReporter {
         terminal.problem(`${this.count()} ${event.job} (${this.#file}:${event.line}): ${reasonOf(event.error)}`);
         break;
       case 'summary':
-        terminal.info(terminal.paint.dim(summed(event, tally)));
+        if (tally.total > 0) terminal.info(terminal.paint.dim(summed(event, tally)));
         break;
       case 'retry':
         terminal.info(`${oneLine(event.job)}: ${oneLine(event.reason)}, trying again in ${formatDuration(event.wait_ms)}`);

@@ -5,7 +5,6 @@ import { performJob } from '../../batch/perform.ts';
 import { runJobs, type Summary } from '../../batch/run.ts';
 import type { Survey } from '../../batch/survey.ts';
 import { type BatchJob, type Due, upToDate } from '../../batch/types.ts';
-import { ensureConverter } from '../../convert/sharp.ts';
 import type { ExitCode } from '../../errors.ts';
 import type { LockLog } from '../../journal/lock-log.ts';
 import type { Batch } from './context.ts';
@@ -14,11 +13,12 @@ import { addStepSummary, annotate } from './github.ts';
 import { withServices } from '../services.ts';
 import { stepSummary } from './step-summary.ts';
 
+const nothingDone: Summary = { saved: 0, failed: 0, skipped: 0, images: 0, usage: {}, exit: 0, stopped: undefined, failures: [] };
+
 /** Does the jobs that are due. Returns the exit code of all of them together. */
 export async function execute(surveyed: Survey, jobs: AsyncIterable<[BatchJob, Due]>, log: LockLog | undefined, batch: Batch): Promise<ExitCode> {
   const { flags, settings, terminal, host, directory, file } = batch;
   const startedAt = performance.now();
-  if (surveyed.formats.size > 0) await ensureConverter(surveyed.formats);
   const stop = new AbortController();
   // Each job in flight listens to both: from eleven on Node would take them for a leak.
   setMaxListeners(0, host.signal, stop.signal);
@@ -29,6 +29,7 @@ export async function execute(surveyed: Survey, jobs: AsyncIterable<[BatchJob, D
     const { due, fresh, images } = surveyed;
     await reporter.emit({ type: 'planned', jobs: fresh.length + due.size, due: due.size, up_to_date: fresh.length, images });
     for (const job of fresh) await reporter.emit({ type: 'skipped', job, why: upToDate });
+    if (due.size === 0) return nothingDone;
     return await withServices(settings, { needsKey: images > 0, pace }, host, terminal, (services, sandboxUrl) =>
       runJobs(jobs, { concurrency: flags.concurrency, failFast: flags.failFast === true }, {
         stop,

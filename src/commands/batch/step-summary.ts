@@ -7,6 +7,14 @@ import { reasonOf } from './reporter.ts';
 /** GitHub takes a mebibyte; nobody reads as much. */
 const rowLimit = 200;
 
+/** What is out of date, as Markdown for the page of a CI run. */
+export function checkSummary(file: string, due: readonly { job: string; line: number; why: string }[], upToDate: number): string {
+  const rows = due.slice(0, rowLimit).map(({ job, line, why }) => `| ${cell(job)} | ${line} | ${cell(why)} |`);
+  const more = due.length > rowLimit ? [`| … and ${due.length - rowLimit} more | | |`] : [];
+  const table = due.length === 0 ? [] : ['', '| out of date | line | why |', '| --- | ---: | --- |', ...rows, ...more];
+  return [`### imggen batch ${cell(file)} --check`, '', `${due.length} out of date, ${upToDate} up to date`, ...table, '', ''].join('\n');
+}
+
 /** What a batch did, as Markdown for the page of a CI run. */
 export function stepSummary(file: string, { fresh, due }: Survey, summary: Summary, elapsedMs: number): string {
   const { saved, failed, skipped, images, usage, failures } = summary;
