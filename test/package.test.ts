@@ -29,7 +29,7 @@ describe('the published package', () => {
 
   it('holds what runs, the README and the licences', () => {
     const paths = packed.files.map((file) => file.path);
-    const fixed = ['LICENSE', 'README.md', 'bin/imggen.js', 'bin/package.json', 'dist/LICENSES.txt', 'dist/batch.schema.json', 'dist/help.txt', 'dist/package.json', 'dist/start.js', 'package.json'];
+    const fixed = ['LICENSE', 'README.md', 'bin/imggen.js', 'bin/load.js', 'bin/package.json', 'dist/LICENSES.txt', 'dist/batch.schema.json', 'dist/help.txt', 'dist/package.json', 'dist/start.js', 'package.json'];
     expect(paths.filter((path) => !/^dist\/[\w.-]+-[0-9A-Z]{8}\.js$/.test(path)).toSorted()).toEqual(fixed);
   });
 

@@ -47,7 +47,7 @@ export function environment(place: Place, { gateway, env = {} }: Setup): Record<
   const all: Record<string, string | undefined> = {
     PATH: process.env.PATH,
     TMPDIR: process.env.TMPDIR,
-    // Node's compile cache, for all runs: a fresh one in each would cost more than it saves.
+    // The compiled program, for all runs: a fresh one in each would cost more than it saves.
     XDG_CACHE_HOME: fileURLToPath(new URL('../../node_modules/.cache', import.meta.url)),
     HOME: place.home,
     IMGGEN_CONFIG_DIR: place.config,

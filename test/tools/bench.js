@@ -152,7 +152,7 @@ function explain() {
     'Times are of whole processes that took turns: compare those of one block. The floor is Node alone.',
     'CPU is the processor time of all processes less that of one floor. A batch is compared by the job,',
     'since the loops, which start a process for each, do fewer of them.',
-    'imggen has its compile cache, where Node has one. The server is a process apart; it answers at once.',
+    'imggen has what V8 made of it in an earlier run. The server is a process apart; it answers at once.',
     measuresMemory
       ? 'Memory is the peak of the process, as GNU time says; of a pipeline that of its largest process.'
       : 'Memory was not measured: there is no GNU time at /usr/bin/time.',

@@ -1,5 +1,6 @@
 // Bundles src/start.ts into dist/: what the launcher loads and the package ships. Types are checked elsewhere.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
@@ -63,6 +64,7 @@ files.set('batch.schema.json', Buffer.from(`${JSON.stringify(await schema())}\n`
 files.set('package.json', Buffer.from('{ "type": "commonjs" }\n'));
 const bundled = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
 files.set('LICENSES.txt', Buffer.from(await licences(bundled)));
+files.set('start.js', named(files));
 await replace(dist, files);
 await writeHelp();
 const bytes = [...files.values()].reduce((sum, contents) => sum + contents.length, 0);
@@ -97,6 +99,13 @@ function lazy(code) {
     return `${name}_,${name}=()=>${name}_??=${load}`;
   });
   return declared.replace(/\bimport_\w+\b(?!=)/g, (name) => (names.has(name) ? `(${name}())` : name));
+}
+
+/** The entry, whose first line names the build: by it bin/load.js tells what it has kept of another. */
+function named(contents) {
+  const hash = createHash('sha256');
+  for (const data of contents.values()) hash.update(data);
+  return Buffer.concat([Buffer.from(`// build ${hash.digest('hex').slice(0, 16)}\n`), contents.get('start.js')]);
 }
 
 /** The JSON Schema of batch files, which editors read from the package. */
