@@ -47,13 +47,18 @@ class Kept {
   #file;
   #build;
   #data;
+  /** Of V8 and its flags when the file was written. */
+  #tag;
   #scripts = new Map();
   #isComplete = true;
+  #isOfUse = false;
 
   constructor(file, build) {
     this.#file = file;
     this.#build = build;
-    this.#data = file === undefined ? new Map() : readKept(file, build);
+    const { tag, data } = readKept(file, build);
+    this.#tag = tag;
+    this.#data = data;
   }
 
   compile(name, source) {
@@ -62,6 +67,7 @@ class Kept {
     const place = { filename: path.join(dist, name), columnOffset: -wrapper[0].length };
     const script = new Script(wrapper.join(source), { ...place, cachedData });
     this.#scripts.set(name, script);
+    this.#isOfUse ||= script.cachedDataRejected === false;
     if (this.#file !== undefined && this.#isComplete && script.cachedDataRejected !== false) {
       this.#isComplete = false;
       process.once('exit', () => this.#save());
@@ -73,11 +79,14 @@ class Kept {
   #save() {
     const temporary = `${this.#file}.${process.pid}.tmp`;
     try {
+      const tag = require('v8').cachedDataVersionTag();
+      // Flags that the program set on the way would have the next run, which does not, refuse all of it.
+      if (this.#isOfUse && tag !== this.#tag) return;
       makePrivate(path.dirname(this.#file));
       const descriptor = fs.openSync(temporary, 'wx', 0o600);
       try {
         for (const [name, script] of this.#scripts) this.#data.set(name, script.createCachedData());
-        for (const bytes of written(this.#build, this.#data)) fs.writeFileSync(descriptor, bytes);
+        for (const bytes of written(this.#build, tag, this.#data)) fs.writeFileSync(descriptor, bytes);
         fs.fsyncSync(descriptor);
       } finally {
         fs.closeSync(descriptor);
@@ -93,21 +102,24 @@ class Kept {
  * The file in pieces: a line of JSON, the build and what follows, then each compiled file twice. V8 trusts what it is given,
  * and would crash on a wrong byte, run after run; to compare the two is the quickest way to see that there is none.
  */
-function written(build, data) {
-  const head = JSON.stringify([build, [...data].map(([name, { length }]) => [name, length])]);
+function written(build, tag, data) {
+  const head = JSON.stringify([build, tag, [...data].map(([name, { length }]) => [name, length])]);
   const pieces = [`${head}${' '.repeat(padding(head.length + 1))}\n`];
   for (const bytes of data.values()) pieces.push(bytes, ' '.repeat(padding(bytes.length)), bytes, ' '.repeat(padding(bytes.length)));
   return pieces;
 }
 
-/** The compiled files by name; none of a file that is another build's or another user's, or is damaged. */
+/** The compiled files by name, and the tag that they were written with; none of a file that is another build's or another user's, or is damaged. */
 function readKept(file, build) {
   const data = new Map();
+  let tag;
+  if (file === undefined) return { tag, data };
   try {
     const bytes = readOwn(file);
     let at = bytes.indexOf('\n') + 1;
-    const [builtAs, entries] = JSON.parse(bytes.toString('latin1', 0, at));
-    if (builtAs !== build) return data;
+    const [builtAs, taggedAs, entries] = JSON.parse(bytes.toString('latin1', 0, at));
+    if (builtAs !== build) return { tag, data };
+    tag = taggedAs;
     for (const [name, length] of entries) {
       const [first, second] = [at, at + length + padding(length)].map((start) => bytes.subarray(start, start + length));
       if (first.length === length && first.equals(second)) data.set(name, first);
@@ -116,7 +128,7 @@ function readKept(file, build) {
   } catch {
     // It is not there, or no such file.
   }
-  return data;
+  return { tag, data };
 }
 
 /** What is in it will be run: as root, too, nobody else's. */

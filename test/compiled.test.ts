@@ -44,6 +44,17 @@ describe('what V8 made of the program', () => {
     expect(readFileSync(file()).equals(whole)).toBe(true);
   });
 
+  test('stays as it is when a run sets flags of its own on the way', async () => {
+    const { directory, run, file } = home();
+    writeFileSync(path.join(directory, 'prompts.txt'), 'a cat\n');
+    const batch = ['batch', 'prompts.txt', '--dry-run', '--quiet'];
+    await run(batch);
+    await run();
+    const whole = readFileSync(file());
+    for (const args of [batch, undefined, batch]) await run(args);
+    expect(readFileSync(file()).equals(whole)).toBe(true);
+  });
+
   const damages: [string, (bytes: Buffer) => Buffer][] = [
     ['empty', () => Buffer.alloc(0)],
     ['no such file', () => Buffer.from('Hello.\n')],

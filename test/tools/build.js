@@ -32,6 +32,17 @@ const slim = {
   },
 };
 
+/** Packages without the names of their variables: less to carry, and nothing that a stack trace of ours needs. */
+const short = {
+  name: 'short',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.[cm]?js$/ }, async ({ path: file }) => {
+      const { code } = await transform(await readFile(file, 'utf8'), { minify: true, charset: 'utf8' });
+      return { contents: code };
+    });
+  },
+};
+
 const { outputFiles, metafile } = await build({
   absWorkingDir: root,
   entryPoints: ['src/start.ts'],
@@ -44,7 +55,7 @@ const { outputFiles, metafile } = await build({
   // A package that has no "exports" is taken as ES modules where it can be: jsonc-parser's other form cannot be bundled.
   mainFields: ['module', 'main'],
   external: ['sharp'],
-  plugins: [slim],
+  plugins: [slim, short],
   define: { __VERSION__: JSON.stringify(version) },
   chunkNames: '[name]-[hash]',
   // Names stay as they are written: a stack trace that a user sends is then worth reading.
