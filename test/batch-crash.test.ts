@@ -1,12 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Bench, ended } from './support/bench.ts';
 import { batchFile, type CountedSandbox, countedSandbox, declare, type Declared, journalOf, judgeCharges, judgeFiles, killed, lockFile, seeded, twelve } from './support/crash.ts';
 import { cats, documented, type Gateway, gateway, silence } from './support/gateway.ts';
 import { image } from './support/images.ts';
-import { imggen, start } from './support/imggen.ts';
+import { imggen, program, start } from './support/imggen.ts';
 import { Place, sha256 } from './support/place.ts';
 import { after, event, until } from './support/puppet.ts';
 
@@ -440,4 +442,37 @@ describe('a server that has too much to do', () => {
     await judgeFiles(bench.cwd, declared);
     expect(await judgeCharges(declared, journalOf(bench.state), sandbox)).toBe(0);
   });
+});
+
+/** How this user may be in a count of processes of its own, as a container is; none where the system forbids it. */
+const unshare = '/usr/bin/unshare';
+const waysToCount = [['-pf'], ['-rpf']].map((flags) => [...flags, '--mount-proc', '--kill-child']).filter((flags) => spawnSync(unshare, [...flags, 'true']).status === 0).slice(0, 1);
+
+test.each(waysToCount)('two containers that share a host name: only one works on a lock file, and on a run', async (...flags) => {
+  const bench = newBench();
+  let isHeld = true;
+  const api = await gateway({
+    generation: () => documented('{{origin}}/late.png'),
+    paths: { '/late.png': async () => (isHeld ? await silence() : { body: image('cat.png') }) },
+  });
+  writeFileSync(join(bench.cwd, 'b.json'), JSON.stringify({ images: [{ prompt: 'x', out: 'x.png' }] }));
+  const env = { IMGGEN_BASE_URL: api.baseUrl };
+  const container = (script: string, ...args: string[]) => bench.spawnOther(unshare, [...flags, 'sh', '-c', script, process.execPath, program, ...args], { env });
+  // Its number is none that a thread of the other has.
+  const first = container('while [ "$((k += 1))" -le 100 ]; do (:); done; "$0" "$@"; exit $?', 'batch', 'b.json');
+  await until(() => api.gets().length > 0);
+  const second = await ended(container('exec "$0" "$@"', 'batch', 'b.json'));
+  expect(second).toMatchObject({ exit: 8, stderr: expect.stringMatching(new RegExp(`another imggen batch works on b.json.lock.json \\(process \\d+ on ${hostname()}\\)`)) as string });
+  expect(await ended(container('exec "$0" "$@"', 'resume'))).toMatchObject({ exit: 0, stderr: expect.stringContaining('nothing to resume') as string });
+  expect(await bench.history()).toMatchObject([{ state: 'running' }]);
+
+  first.kill('SIGKILL');
+  await once(first, 'close');
+  isHeld = false;
+  // As if a minute had passed.
+  const runs = join(bench.state, 'runs');
+  const before = Date.now() / 1000 - 61;
+  for (const path of [join(bench.cwd, 'b.json.lock.jsonl'), ...readdirSync(runs).map((name) => join(runs, name))]) utimesSync(path, before, before);
+  expect(await ended(container('exec "$0" "$@"', 'batch', 'b.json'))).toMatchObject({ exit: 0, stdout: 'x.png\n' });
+  expect(api.posts()).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { drawing, eventsOf, lines, Project, prompts } from './support/batch.ts';
 import { documented, type Gateway, gateway, silence } from './support/gateway.ts';
@@ -103,6 +103,67 @@ test('--check writes nothing, and needs nothing that can be written', async () =
   chmodSync(cwd, 0o755);
   expect(JSON.parse((await project.run('--check', '--json')).stdout)).toEqual({
     check: true, due: [{ job: 'z.png', line: 4, work: 'generate', why: 'new' }], up_to_date: 1, exit: 9,
+  });
+});
+
+describe('a file that has the name of the log', () => {
+  test.each([
+    ['the batch file itself', 'jobs.jsonl', '{"prompt":"x","out":"x.png"}\n', 'jobs'],
+    ['data of somebody else', 'prompts.txt', 'x\n', 'data'],
+    ['data that has types too', 'prompts.txt', 'x\n', 'events', '{"type":"done","id":1}\n'],
+  ])('stays as it is, and nothing is sent: %s', async (_what, file, content, stem, data = '{"id":1}\n{"id":2}\n') => {
+    const api = await gateway({ generation: drawing() });
+    const project = new Project(content, { server: api, file });
+    const log = `${stem}.jsonl`;
+    if (log !== file) project.place.write(log, data);
+    const before = [project.place.files(), project.place.read(log).toString()];
+    for (const args of [[], ['--check'], ['--dry-run'], ['--force', '--overwrite'], ['--prune', '--yes'], ['--merge-locks', `${stem}.json`]]) {
+      const { exit, stdout, stderr } = await project.run('--lock', `${stem}.json`, ...args);
+      expect({ args, exit, stdout }).toEqual({ args, exit: 2, stdout: '' });
+      expect(stderr).toMatch(new RegExp(`^error: ${log} is no log of a lock file, and would be taken for one$.*--lock`, 'ms'));
+    }
+    expect([project.place.files(), project.place.read(log).toString()]).toEqual(before);
+    expect(api.requests).toEqual([]);
+  });
+
+  test('or of a part of it', async () => {
+    const { project, api } = await drawn('x');
+    project.place.write('images.yaml.lock.1-of-2.jsonl', '[1]\n');
+    for (const args of [[], ['--shard', '1/2'], ['--merge-locks', 'images.yaml.lock.1-of-2.jsonl']]) {
+      expect(await project.run('--force', ...args)).toMatchObject({ exit: 2, stderr: expect.stringContaining('images.yaml.lock.1-of-2.jsonl is no log of a lock file') });
+    }
+    expect(project.place.read('images.yaml.lock.1-of-2.jsonl').toString()).toBe('[1]\n');
+    expect(api.posts()).toHaveLength(1);
+  });
+});
+
+describe('what cannot be read where an image was', () => {
+  const inItsPlace: [string, (path: string) => void][] = [
+    ['a link to itself', (path) => symlinkSync(basename(path), path)],
+    ['a directory', (path) => mkdirSync(path)],
+  ];
+
+  test.each(inItsPlace)('%s: it was altered, and --prune leaves it', async (_what, put) => {
+    const { project, api } = await drawn('x', 'y');
+    const path = join(project.place.cwd, 'y.png');
+    rmSync(path);
+    put(path);
+    const run = async (...args: string[]) => await project.runWith({ unchecked: true }, ...args);
+    expect(await run('--check')).toMatchObject({ exit: 9, stdout: 'y.png: y.png was altered\n' });
+    expect(await run('--dry-run')).toMatchObject({ exit: 0, stdout: 'generate y.png (y.png was altered)\n' });
+    project.declare({ images: named('x') });
+    expect(await run('--prune', '--yes')).toMatchObject({ exit: 0, stderr: expect.stringContaining('warning: y.png was altered, and stays\n') });
+    expect(Object.keys(project.lock())).toEqual(['x.png']);
+    expect(api.posts()).toHaveLength(2);
+  });
+
+  test.each(inItsPlace)('%s: where an original is to go', async (_what, put) => {
+    const { project, api } = await drawn('x');
+    put(join(project.place.cwd, 'x.original.png'));
+    project.declare({ images: [{ prompt: 'x', name: 'x', resize: '4x' }] });
+    const { exit, stderr } = await project.runWith({ unchecked: true }, '--overwrite');
+    expect({ exit, stderr }).toEqual({ exit: 8, stderr: expect.stringContaining('x.original.png') });
+    expect(api.posts()).toHaveLength(1);
   });
 });
 
@@ -235,6 +296,17 @@ describe('--prune', () => {
     terminal.type(`${answer}\r`);
     expect((await terminal.end).exit).toBe(exit);
     expect(project.images).toEqual(left);
+  });
+
+  test('takes Ctrl-D for a no, and lets the lock file go', async () => {
+    const project = await outgrown();
+    const before = project.place.files();
+    const terminal = pty(['batch', project.file, '--prune'], project.setup());
+    await terminal.saw('[y/N]');
+    terminal.type('\u0004');
+    expect(await terminal.end).toEqual({ exit: 130, files: before });
+    expect(terminal.screen.text()).toMatch(/\[y\/N\]\n.*nothing was done/);
+    expect(project.images).toEqual(all);
   });
 
   test('asks nothing when nothing is gone', async () => {

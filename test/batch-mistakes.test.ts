@@ -83,6 +83,16 @@ test.each([
   expect(await mistakes(content, { file })).toEqual(expected);
 });
 
+test('what is no batch file by its name sends nothing, also with a file that is one otherwise', async () => {
+  const api = await gateway({ generation: drawing() });
+  const project = new Project('# Foxes\n\nThey are red.\n', { server: api, file: 'README.md' });
+  for (const args of [[], ['--dry-run'], ['--check']]) {
+    expect(await project.run(...args)).toMatchObject({ exit: 2, stdout: '', files: ['README.md'], stderr: expect.stringContaining('error: README.md is no batch file by its name\n') });
+  }
+  expect(api.requests).toEqual([]);
+  expect((await imggen(['batch', '-'], { place: project.place, gateway: api, stdin: 'a fox\n' })).exit).toBe(0);
+});
+
 describe('one file for two', () => {
   test.each<[string, Record<string, unknown>[], string]>([
     ['the same', [{ out: 'x.png' }, { out: './x.png' }], '4:5: x.png is the file of line 2 too'],

@@ -103,7 +103,7 @@ describe('a batch file', () => {
     ['images.json', JSON.stringify({ $schema: './schema.json', images: jobs })],
     ['images.jsonl', jobs.map((job) => JSON.stringify(job)).join('\n')],
     ['images.ndjson', `\n${jobs.map((job) => JSON.stringify(job)).join('\r\n\r\n')}\r\n`],
-    ['images.list', `${jobs.map((job) => JSON.stringify(job)).join('\n')}\n`],
+    ['images', `${jobs.map((job) => JSON.stringify(job)).join('\n')}\n`],
   ])('%s is read as what it is', async (file, content) => {
     const { project, api } = await declared(content, { file });
     const { exit, stdout } = await project.run();

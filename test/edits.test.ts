@@ -305,13 +305,9 @@ describe('a conversion that fails never loses the original:', () => {
 
   test('a name that cannot be written', async () => {
     const place = new Place();
-    const api = await gateway({
-      generation: () => {
-        mkdirSync(join(place.cwd, 'cat.webp'));
-        return cats();
-      },
-    });
-    const { exit, stdout, stderr, files } = await edited('-o cat.webp --convert webp --overwrite --no-keep-original', { place, api });
+    mkdirSync(join(place.cwd, 'cat.webp'));
+    const api = await gateway({ generation: () => cats() });
+    const { exit, stdout, stderr, files } = await edited('--name cat --convert webp --overwrite --no-keep-original', { place, api });
     expect({ exit, stdout, files }).toEqual({ exit: 8, stdout: '', files: ['cat.original.png'] });
     expect(stderr).toContain('error: 1 of 1 image is saved, and not converted\ncause: image 1: cannot write cat.webp: EISDIR');
     expect(stderr).toContain('; the original is cat.original.png\nhint: to convert without a new generation: imggen resume\n');

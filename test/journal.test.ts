@@ -1,6 +1,6 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -396,10 +396,11 @@ describe('imggen resume', () => {
   test('leaves alone what another process may be at, and takes what was left', async () => {
     const api = await gateway({ generation: [], paths: { '/x': () => ({ body: png }) } });
     const answered = { type: 'answered', sources: [{ url: `${api.origin}/x` }], usage: null, expires: null, taskId: null, taskStatus: null, requestId: null, pending: false };
-    const host = hostname();
+    const host = `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
     const owners: [string, object, number][] = [
       ['on another machine, seen just now', { host: 'elsewhere', pid: 1, token: 'x' }, 0],
       ['alive', { host, pid: process.pid, token: 'x' }, 0],
+      ['in another container of that name, seen just now', { host: `${hostname()} pid:[1]`, pid: 2 ** 22 + 1, token: 'x' }, 0],
       ['on another machine, not seen for long', { host: 'elsewhere', pid: 1, token: 'x' }, 120],
       ['dead', { host, pid: 2 ** 22 + 1, token: 'x' }, 0],
       ['whose number another process has by now', { host, pid: process.pid, token: 'x' }, 120],
@@ -409,7 +410,7 @@ describe('imggen resume', () => {
     });
     expect(await here({ api })).toMatchObject({ exit: 0 });
     expect((await bench.history()).map(({ prompt, state }) => [prompt, state]).reverse()).toEqual(
-      owners.map(([prompt], k) => [prompt, k < 2 ? 'running' : 'saved']),
+      owners.map(([prompt], k) => [prompt, k < 3 ? 'running' : 'saved']),
     );
     expect(api.posts()).toEqual([]);
   });

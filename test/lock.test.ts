@@ -10,6 +10,7 @@ import { LockLog } from '../src/journal/lock-log.ts';
 import { lockPathOf, logPathOf, partPathOf, partsBeside } from '../src/journal/lock-paths.ts';
 import type { LockEntry } from '../src/journal/lock-types.ts';
 import { mergeLocks } from '../src/journal/merge.ts';
+import type { Machine } from '../src/journal/types.ts';
 import { bundleWorker, directory, lockEntry, processOf, runWorker, startWorker } from './support/lock.ts';
 import { until } from './support/puppet.ts';
 
@@ -373,6 +374,52 @@ describe('the log', () => {
       expect([...readLock(lock).keys()]).toEqual(['a.png', 'c.png']);
       rmSync(lock);
     }
+  });
+
+  test('may begin with a line that is cut off', async () => {
+    await LockLog.open(lock, machine(1)).begun('a.png', 'f', 'r');
+    const [first = ''] = readFileSync(logPathOf(lock), 'utf8').split('\n');
+    alive.delete(1);
+    for (const cut of [...Array.from(first, (_, end) => first.slice(0, end)), '\0'.repeat(512)]) {
+      writeFileSync(logPathOf(lock), cut);
+      const killed = LockLog.open(lock, machine(2));
+      killed.done('a.png', lockEntry('a.png'));
+      alive.delete(2);
+      expect([...LockLog.view(lock).entries.keys()]).toEqual(['a.png']);
+      await LockLog.open(lock, machine(3)).close();
+      expect([...readLock(lock).keys()]).toEqual(['a.png']);
+      rmSync(lock);
+    }
+  });
+
+  test.each(['{"prompt":"x"}', 'a fox\n', '\n{"type":"done"}\n', '{\n  "type": "claimed"\n}\n', '{"type":"message","text":"x"}\n', '{"type":"begun","key":1}\n', 'null\n'])(
+    'is no file of somebody else: %j', async (text) => {
+      await write(lock, { 'a.png': {} });
+      writeFileSync(logPathOf(lock), text);
+      for (const act of [() => LockLog.open(lock, machine()), () => LockLog.view(lock), () => LockLog.view(partPathOf(lock, { index: 1, count: 2 }), { base: lock })]) {
+        expect(refused(act)).toMatchObject({ code: 'usage', exit: 2, message: `${logPathOf(lock)} is no log of a lock file, and would be taken for one`, hint: expect.stringContaining('--lock') });
+      }
+      await expect(mergeLocks(join(place, 'x.json'), [lock], machine())).rejects.toMatchObject({ code: 'usage' });
+      expect(readFileSync(logPathOf(lock), 'utf8')).toBe(text);
+      expect(names()).toEqual([basename(lock), basename(logPathOf(lock))]);
+    });
+
+  test('is taken over at once from a process of before that had the same number', async () => {
+    const before = LockLog.open(lock, machine(1));
+    before.done('a.png', lockEntry('a.png'));
+    const log = LockLog.open(lock, machine(1));
+    expect(() => before.done('b.png', lockEntry('b.png'))).toThrow('another imggen batch works on');
+    await log.close();
+    expect([...readLock(lock).keys()]).toEqual(['a.png']);
+  });
+
+  test('is left to a process of another container, until it shows nothing for a minute', async () => {
+    const [here, there] = ['pid:[1]', 'pid:[2]'].map((space) => ({ ...machine(1), name: `build-1 ${space}` })) as [Machine, Machine];
+    LockLog.open(lock, there);
+    for (const pid of [1, 2]) expect(refused(() => LockLog.open(lock, { ...here, pid })).message).toBe(`another imggen batch works on ${lock} (process 1 on build-1)`);
+    const seen = Date.now() / 1000 - 61;
+    utimesSync(logPathOf(lock), seen, seen);
+    await LockLog.open(lock, here).close();
   });
 
   test('that cannot be written is an error, and nothing is left', () => {

@@ -264,7 +264,7 @@ describe('JSON Lines', () => {
     ];
     expect(await read('a.jsonl', text)).toEqual(lines);
     expect(await read('a.ndjson', text)).toEqual(lines);
-    expect(await read('a.other', text)).toEqual(lines);
+    expect(await read('a', text)).toEqual(lines);
     expect(await readStdin(text)).toEqual(lines);
   });
 
@@ -299,7 +299,7 @@ describe('something else than its name says', () => {
   it.each([
     ['a.txt', '# all\nimages:\n  - prompt: x\n', '! 2:1 this looks like YAML (give the file a name that ends in .yaml)'],
     ['a.txt', '---\n', '! 1:1 this looks like YAML (give the file a name that ends in .yaml)'],
-    ['a.conf', '\n defaults: {a: 1}\n', '! 2:2 this looks like YAML (give the file a name that ends in .yaml)'],
+    ['a', '\n defaults: {a: 1}\n', '! 2:2 this looks like YAML (give the file a name that ends in .yaml)'],
     ['a.jsonl', 'images:\n', '! 1:1 this looks like YAML (give the file a name that ends in .yaml)'],
     ['a.jsonl', '{\n  "images": [\n', '! 1:1 this looks like a JSON document (give the file a name that ends in .json)'],
     ['a.jsonl', '{"images":[{"prompt":"x"}]}', '! 1:1 this looks like a JSON document (give the file a name that ends in .json)'],
@@ -366,8 +366,15 @@ describe('a file', () => {
     await manifest.close();
   });
 
-  it('may have any extension in any case', async () => {
+  it('may have its extension in any case, or none', async () => {
     expect(await read('A.YAML', 'images: [{}]')).toEqual(['0 1:10']);
+    expect(await read('prompts', 'a fox\n')).toEqual(['0 1:1', '  1:1 prompt 1:1 "a fox"']);
+    expect(await read('jobs', '{"a": 1}\n')).toEqual(['0 1:1', '  1:2 a 1:7 1']);
+  });
+
+  it.each(['README.md', 'x.sh', 'data.csv', 'a.yaml.bak', 'A.TOML'])('that has another extension is none: %s', async (name) => {
+    const hint = 'known are .yaml .yml .json .jsonl .ndjson .txt; anything else from stdin: imggen batch - < file';
+    expect(await refusal(read(name, 'a fox\n'))).toMatchObject({ code: 'usage', exit: 2, message: `${name} is no batch file by its name`, hint });
   });
 
   it.each(['a.yaml', 'a.json'])('that is a document has a size: %s', async (name) => {

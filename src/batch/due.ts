@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Run } from '../journal/types.ts';
 import type { Begun, LockedFile, LockEntry } from '../journal/lock-types.ts';
 import type { BatchJob, Due } from './types.ts';
 
@@ -8,6 +9,8 @@ import type { BatchJob, Due } from './types.ts';
 export interface Known {
   entry: LockEntry | undefined;
   pending: Begun | undefined;
+  /** The run that is pending, if its journal is there. */
+  run: () => Run | undefined;
 }
 
 export interface DueOptions {
@@ -24,7 +27,7 @@ const forced: Due = { work: 'generate', why: 'forced' };
 const unknown: Due = { work: 'generate', why: 'new' };
 
 /** Why a job is to be done, and what; undefined when it is up to date. Reads its files. */
-export function dueOf(job: BatchJob, { entry, pending }: Known, { directory, force, sandbox }: DueOptions): Due | undefined {
+export function dueOf(job: BatchJob, { entry, pending }: Pick<Known, 'entry' | 'pending'>, { directory, force, sandbox }: DueOptions): Due | undefined {
   if (force) return forced;
   // One of the same run as the entry is no generation: what is made of its images was being made anew.
   if (pending?.fingerprint === job.fingerprint && pending.run !== entry?.run) return { work: 'resume', why: 'its run was not finished' };
@@ -51,28 +54,29 @@ export function firstDifference(files: readonly LockedFile[], directory: string)
 /** Whether a file is as the lock has it. */
 export function stateOf({ path, bytes, sha256 }: LockedFile, directory: string): 'same' | 'missing' | 'altered' {
   const full = join(directory, path);
-  const size = statSync(full, { throwIfNoEntry: false })?.size;
-  if (size === undefined) return 'missing';
-  return size === bytes && hashOf(full) === sha256 ? 'same' : 'altered';
+  try {
+    const size = statSync(full, { throwIfNoEntry: false })?.size;
+    if (size === undefined) return 'missing';
+    return size === bytes && hashOf(full) === sha256 ? 'same' : 'altered';
+  } catch {
+    // A directory, a link to itself, or what nobody may read.
+    return 'altered';
+  }
 }
 
 const chunk = Buffer.allocUnsafe(256 * 1024);
 
-/** SHA-256 of a file, in hexadecimal; undefined when it cannot be read. One after another: a disk is not faster with many. */
-function hashOf(path: string): string | undefined {
+/** SHA-256 of a file, in hexadecimal. One after another: a disk is not faster with many. Throws what the file system throws. */
+function hashOf(path: string): string {
   const hash = createHash('sha256');
+  const file = openSync(path, 'r');
   try {
-    const file = openSync(path, 'r');
-    try {
-      for (let length = 1; length > 0; ) {
-        length = readSync(file, chunk);
-        hash.update(chunk.subarray(0, length));
-      }
-    } finally {
-      closeSync(file);
+    for (let length = 1; length > 0; ) {
+      length = readSync(file, chunk);
+      hash.update(chunk.subarray(0, length));
     }
-  } catch {
-    return undefined;
+  } finally {
+    closeSync(file);
   }
   return hash.digest('hex');
 }

@@ -1,10 +1,11 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { ImggenError } from '../errors.ts';
+import { ImggenError, messageOf } from '../errors.ts';
 import type { LockedFile, LockEntry } from '../journal/lock-types.ts';
 import type { LockLog } from '../journal/lock-log.ts';
 import { makeOutput } from '../run/make.ts';
 import type { SavedImage } from '../run/report.ts';
+import { timeAfter } from './clock.ts';
 import { firstDifference, stateOf } from './due.ts';
 import { relativePath } from './paths.ts';
 import type { BatchJob, Output } from './types.ts';
@@ -24,7 +25,7 @@ export async function convertAgain(job: BatchJob, before: LockEntry, log: LockLo
   await begin();
   const originals = await moveOriginals(job, before, directory);
   const left = before.originals.filter((original) => !originals.some(({ path }) => path === original.path));
-  const moved = { ...before, originals, outputs: [...before.outputs, ...left], processing: null, generated: new Date().toISOString() };
+  const moved = { ...before, originals, outputs: [...before.outputs, ...left], processing: null, generated: timeAfter(before.generated) };
   // An output may take the name that an original had: from here on the original is looked for under its new one.
   if (job.outputs.length > 0) {
     log?.done(job.key, moved);
@@ -34,7 +35,7 @@ export async function convertAgain(job: BatchJob, before: LockEntry, log: LockLo
   // Where an original lay before nobody would look for it again, unless an output has taken the place.
   for (const original of left) {
     const isTaken = outputs.some(({ path }) => path === original.path);
-    if (!isTaken && stateOf(original, directory) === 'same') await rm(join(directory, original.path), { force: true });
+    if (!isTaken && stateOf(original, directory) === 'same') await remove(join(directory, original.path));
   }
   return { ...moved, processing: job.processing, outputs };
 }
@@ -46,10 +47,23 @@ async function moveOriginals(job: BatchJob, { originals }: LockEntry, directory:
     const planned = job.originals[index];
     // The extension is that of the bytes, whatever was asked for.
     const path = planned === undefined ? original.path : withExtension(relativePath(planned, directory), extname(original.path));
-    if (path !== original.path) await copyFile(join(directory, original.path), join(directory, path));
+    if (path !== original.path) await copy(join(directory, original.path), join(directory, path));
     moved.push({ ...original, path });
   }
   return moved;
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await copyFile(from, to).catch((error: unknown) => {
+    throw new ImggenError('output', `cannot copy ${from} to ${to}`, { cause: messageOf(error) });
+  });
+}
+
+/** Removes a file, if it is there. Throws ImggenError `output`. */
+export async function remove(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((error: unknown) => {
+    throw new ImggenError('output', `cannot remove ${path}`, { cause: messageOf(error) });
+  });
 }
 
 function withExtension(path: string, extension: string): string {

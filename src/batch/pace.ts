@@ -4,8 +4,10 @@ import type { Pace } from '../transport/types.ts';
 
 /** Who is asked to wait for longer than this, in milliseconds, would rather hear of it. */
 const patienceMs = 600_000;
+/** The longest that a timer holds. */
+const timerMs = 2 ** 31 - 1;
 
-/** A job whose turn never came: nothing of it was sent. */
+/** A job whose turn never came, or not again after a refusal: nothing of it was processed. */
 export class NotBegun extends ImggenError {}
 
 /**
@@ -15,8 +17,10 @@ export class NotBegun extends ImggenError {}
 export class SharedPace implements Pace {
   readonly #intervalMs: number;
   readonly #stop: AbortController;
-  /** When the next turn of the rate is, by `performance.now()`. */
+  /** When the next turn is, by `performance.now()`. */
   #nextAt = 0;
+  /** Counts the holds: whoever waited through one takes a new turn, in order. */
+  #holds = 0;
   /** Nobody has a turn before. */
   #heldUntil = 0;
 
@@ -31,13 +35,11 @@ export class SharedPace implements Pace {
 
   /** Resolves when a generation may be sent. Throws the signal's reason, a NotBegun, when the batch has stopped. */
   async turn(): Promise<void> {
-    const mine = Math.max(performance.now(), this.#nextAt);
-    this.#nextAt = mine + this.#intervalMs;
-    for (let at = mine; ; at = this.#heldUntil) {
-      this.#stop.signal.throwIfAborted();
-      const waitMs = Math.max(at, this.#heldUntil) - performance.now();
-      if (waitMs <= 0) return;
-      await sleep(waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    for (let holds = -1; holds !== this.#holds; ) {
+      holds = this.#holds;
+      const mine = Math.max(performance.now(), this.#nextAt);
+      this.#nextAt = mine + this.#intervalMs;
+      await this.#until(mine, holds);
     }
   }
 
@@ -45,5 +47,18 @@ export class SharedPace implements Pace {
   hold(waitMs: number): void {
     if (waitMs > patienceMs) this.#stop.abort(new NotBegun('incomplete', `the server asks to wait for ${Math.round(waitMs / 60_000)} minutes`));
     this.#heldUntil = Math.max(this.#heldUntil, performance.now() + waitMs);
+    this.#nextAt = this.#heldUntil;
+    this.#holds += 1;
+  }
+
+  /** Waits for a time, or for less when a hold makes it out of date. */
+  async #until(at: number, holds: number): Promise<void> {
+    const { signal } = this.#stop;
+    for (;;) {
+      signal.throwIfAborted();
+      const waitMs = at - performance.now();
+      if (waitMs <= 0 || holds !== this.#holds) return;
+      await sleep(Math.min(waitMs, timerMs), undefined, { signal }).catch(() => {});
+    }
   }
 }

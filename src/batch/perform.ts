@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ImggenError } from '../errors.ts';
 import type { LockLog } from '../journal/lock-log.ts';
 import { readRun } from '../journal/read.ts';
 import type { LockedFile, LockEntry } from '../journal/lock-types.ts';
 import type { Run } from '../journal/types.ts';
+import { type Plan, planRun } from '../run/plan.ts';
 import type { Report } from '../run/report.ts';
 import { resumeRun } from '../run/resume.ts';
 import { runPlan } from '../run/run.ts';
 import type { Services } from '../run/services.ts';
 import type { Budget } from './budget.ts';
+import { timeAfter } from './clock.ts';
 import { stateOf } from './due.ts';
-import { convertAgain, lockedFile, makeOutputs } from './outputs.ts';
+import { convertAgain, lockedFile, makeOutputs, remove } from './outputs.ts';
 import { NotBegun } from './pace.ts';
 import type { BatchJob, Due } from './types.ts';
 
@@ -49,21 +50,25 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
   // The originals too: they are known to be the job's until they are gone, also to whoever comes after a crash.
   log?.done(job.key, whole);
   const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
-  if (job.keepOriginal) return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
-  // What is made from an image is safe, and known to be: only now the image may go.
-  for (const file of whole.originals) if (stateOf(file, directory) === 'same') await rm(join(directory, file.path));
-  log?.done(job.key, entry);
+  if (!job.keepOriginal) {
+    // What is made from an image is safe, and known to be: only now the image may go.
+    for (const file of whole.originals) if (stateOf(file, directory) === 'same') await remove(join(directory, file.path));
+    log?.done(job.key, entry);
+  }
   return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
 }
 
 async function generated(job: BatchJob, due: Due, context: PerformContext): Promise<LockEntry> {
-  const { directory } = context;
+  const { directory, log } = context;
+  const begunBefore = log?.pending.get(job.key)?.run;
+  const previous = log?.entries.get(job.key)?.generated;
   const run = await obtain(job, due, context);
   const originals = filesOf(run, 'saved', directory);
-  // What another process made may follow an older version of the job.
-  const made = due.work === 'resume' ? [] : filesOf(run, 'made', directory);
-  const outputs = [...made, ...(await makeOutputs(job.outputs.slice(made.length), originals, run.asked.run, directory))];
-  return { ...entryOf(job, run), originals, outputs };
+  const made = filesOf(run, 'made', directory);
+  const entry = { ...entryOf(job, run), generated: timeAfter(previous), originals, outputs: made };
+  // What another process began may follow an older version of the job: other names, and other things to make.
+  if (run.asked.run === begunBefore) return await convertAgain(job, { ...entry, processing: 'of another version' }, log, directory);
+  return { ...entry, outputs: [...made, ...(await makeOutputs(job.outputs.slice(made.length), originals, run.asked.run, directory))] };
 }
 
 /** A run of the job of which every image is saved. */
@@ -71,12 +76,14 @@ async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Pr
   const { log, services } = context;
   const pending = log?.pending.get(job.key)?.run;
   if (pending !== undefined) {
-    const finished = work === 'resume' ? await finish(pending, job, context) : await settle(pending, job, context);
+    const finished = work === 'resume' ? await finish(pending, job, context) : undefined;
     if (finished) return finished;
+    if (work !== 'resume') await settle(pending, job, context);
     const isUnknown = readRun(services.state, pending)?.outcome === 'unknown';
     if (isUnknown) services.onWarning(`its run ${pending} ended without an answer, and may have been charged; it is generated again`);
   }
-  const { plan } = job;
+  // What was finished just now may have the names that were free when the job was read.
+  const plan = pending === undefined ? job.plan : planAgain(job);
   const cost = worstCase(job);
   if (!context.budget.take(cost)) throw new NotBegun('incomplete', '--max-images is reached');
   await log?.begun(job.key, job.fingerprint, plan.id);
@@ -91,10 +98,17 @@ async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Pr
   }
 }
 
+function planAgain({ plan: { request }, resolved }: BatchJob): Plan {
+  return planRun({ prompt: request.prompt, extra: request.extra, collision: 'overwrite' }, resolved);
+}
+
 /** What a run that was begun before has, once it is finished; undefined when it cannot be had whole. */
 async function finish(id: string, job: BatchJob, context: PerformContext): Promise<Run | undefined> {
-  const { services } = context;
-  if (!readRun(services.state, id)) return undefined;
+  const { services, sandboxUrl } = context;
+  const begun = readRun(services.state, id);
+  // The emulator that had its images is gone.
+  if (!begun || begun.asked.sandbox) return undefined;
+  if (sandboxUrl !== undefined) throw new ImggenError('incomplete', `its run ${id} was paid for and is not finished, which the sandbox cannot do`);
   const report = await resumeRun(id, false, valuesOf(job, context), services);
   if (!report) throw new ImggenError('incomplete', `another process works on its run ${id}`, { hint: 'wait for it, then run the batch again' });
   const { run } = report;
@@ -106,7 +120,8 @@ async function finish(id: string, job: BatchJob, context: PerformContext): Promi
 }
 
 /** Takes what still comes of a run for an older version of the job: later it would replace what is made now. */
-async function settle(id: string, job: BatchJob, context: PerformContext): Promise<undefined> {
+async function settle(id: string, job: BatchJob, context: PerformContext): Promise<void> {
+  if (readRun(context.services.state, id)?.asked.sandbox) return;
   try {
     await resumeRun(id, false, valuesOf(job, context), context.services);
   } catch (error) {
@@ -149,7 +164,7 @@ function filesOf({ images }: Run, which: 'saved' | 'made', directory: string): L
   return images.flatMap(({ [which]: file }) => (file ? [lockedFile({ path: file.path, ...file.facts }, directory)] : []));
 }
 
-function entryOf(job: BatchJob, { asked, answered }: Run): Omit<LockEntry, 'originals' | 'outputs'> {
+function entryOf(job: BatchJob, { asked, answered }: Run): Omit<LockEntry, 'originals' | 'outputs' | 'generated'> {
   return {
     fingerprint: job.fingerprint,
     processing: job.processing,
@@ -158,7 +173,6 @@ function entryOf(job: BatchJob, { asked, answered }: Run): Omit<LockEntry, 'orig
     request_id: answered?.requestId ?? null,
     task_id: answered?.taskId ?? null,
     usage: answered?.usage ?? null,
-    generated: new Date().toISOString(),
     ...(asked.sandbox && { sandbox: true as const }),
   };
 }

@@ -41,7 +41,7 @@ const failureLimit = 1000;
 
 /**
  * Does the jobs that are due, several at once. One that fails does not stop the others, unless --fail-fast says so, or
- * the reason concerns all: then nothing more is begun, and what was sent is seen to its end.
+ * the reason concerns all: then nothing more is begun, and what was sent is seen to its end. An interruption ends that too.
  */
 export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrency, failFast }: BatchOptions, world: BatchWorld): Promise<Summary> {
   const { emit, stop, signal } = world;

@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Edit } from '../convert/types.ts';
+import type { LockEntry } from '../journal/lock-types.ts';
 import type { Entry, Manifest, Mistake } from '../manifest/types.ts';
 import { type DueOptions, dueOf, type Known } from './due.ts';
 import { type JobReader, pathsOf } from './job.ts';
@@ -15,7 +17,7 @@ export interface Survey {
   fresh: readonly string[];
   /** The others, by their index. */
   due: ReadonlyMap<number, Due>;
-  /** How many images will be asked for. */
+  /** How many images will surely be asked for; those of runs that were begun only if they cannot be had otherwise. */
   images: number;
   /** What sharp will be asked for. */
   formats: ReadonlySet<Edit['convert']>;
@@ -62,7 +64,7 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
       continue;
     }
     due.set(read.index, what);
-    if (what.work !== 'convert') images += read.count;
+    if (what.work === 'generate') images += read.count;
     for (const { edit } of read.outputs) formats.add(edit.convert);
     if (!options.overwrite) taken.push(...strangers(read, what, known, options));
   }
@@ -83,43 +85,73 @@ function isMistake(item: Entry | Mistake): item is Mistake {
   return 'message' in item;
 }
 
-/** A name may be one job's only, also on file systems that do not tell upper case from lower. */
+/** A name may be one job's only, however it is spelled: by another path, through a link, in upper or lower case. */
 class Names {
   readonly #lines = new Map<string, number>();
+  /** Where directories really are. */
+  readonly #directories = new Map<string, string>();
 
-  readonly has = (path: string): boolean => this.#lines.has(nameOf(path));
+  readonly has = (path: string): boolean => this.#lines.has(this.#nameOf(path));
 
   add(job: BatchJob): Mistake[] {
     const mistakes: Mistake[] = [];
     for (const path of pathsOf(job)) {
-      const name = nameOf(path);
+      const name = this.#nameOf(path);
       const line = this.#lines.get(name);
       if (line !== undefined) mistakes.push({ at: job.at, message: `${path} is the file of line ${line} too`, hint: 'give it another out or name' });
       else this.#lines.set(name, job.at.line);
     }
     return mistakes;
   }
+
+  #nameOf(path: string): string {
+    const directory = dirname(path);
+    const real = this.#directories.get(directory) ?? realDirectory(resolve(directory));
+    this.#directories.set(directory, real);
+    return join(real, basename(path)).normalize('NFC').toLowerCase();
+  }
 }
 
-function nameOf(path: string): string {
-  return path.normalize('NFC').toLowerCase();
+/** Where links lead, as far as the directory exists. */
+function realDirectory(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    const above = dirname(directory);
+    return above === directory ? directory : join(realDirectory(above), basename(directory));
+  }
 }
 
-/** The files that a job would replace and that were not made for it, as far as the lock knows. */
-function strangers(job: BatchJob, { work }: Due, { entry, pending }: Known, { sandbox, directory }: DueOptions): Mistake[] {
+/** The files that a job would replace and that were not made for it, as far as the lock and the journal know. */
+function strangers(job: BatchJob, { work }: Due, known: Known, { sandbox, directory }: DueOptions): Mistake[] {
+  const { entry } = known;
   const isReal = entry !== undefined && !entry.sandbox;
-  const owned = new Set(entry ? [...entry.originals, ...entry.outputs].map(({ path }) => path) : []);
+  const own = ownFiles(job, known);
   const found: Mistake[] = [];
   const { sidecar } = job.resolved.values;
   for (const image of pathsOf(job)) {
-    const isOwned = owned.has(relativePath(image, directory));
     const path = (sidecar ? [image, `${image}.json`] : [image]).find((each) => existsSync(each));
     if (path === undefined) continue;
-    // What a run that was begun may have made by now is the job's too.
-    if (!isOwned && !pending) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
+    const isOwned = entry !== undefined && isIn(entry, relativePath(image, directory));
+    if (!isOwned && !own.has(resolve(image))) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
     else if (isOwned && sandbox && isReal && work !== 'convert') found.push({ at: job.at, message: `${path} was paid for`, hint: 'the sandbox would replace it; --overwrite lets it' });
   }
   return found;
+}
+
+function isIn({ originals, outputs }: LockEntry, path: string): boolean {
+  return [...originals, ...outputs].some((file) => file.path === path);
+}
+
+/** What a run that was begun for a job has made by now, and was about to make when it ended. */
+function ownFiles(job: BatchJob, { pending, entry, run }: Known): ReadonlySet<string> {
+  if (pending === undefined) return new Set();
+  // That of the entry's own run is no generation: what is made of its images was being made anew.
+  if (pending.run === entry?.run) return new Set(pathsOf(job).map((path) => resolve(path)));
+  const begun = run();
+  const saved = begun?.images.flatMap(({ saved: image, made }) => [image, made].flatMap((file) => (file ? [file.path] : []))) ?? [];
+  // Of images that are not all there nothing else was made yet.
+  return new Set([...saved, ...(begun?.outcome === 'saved' ? pathsOf(job).map((path) => resolve(path)) : [])]);
 }
 
 /** The defaults are read with each job: what is wrong with them is told once. */

@@ -120,6 +120,7 @@ export class TargetNames {
       targets: [],
     });
     names.#plan(fields.n);
+    if (collision === 'overwrite') names.naming.replaces = names.#standing();
     return names;
   }
 
@@ -135,7 +136,19 @@ export class TargetNames {
       ...naming,
       directory: resolve(naming.directory),
       targets: naming.targets.map(({ i, path }) => ({ i, path: resolve(path) })),
+      ...(naming.replaces && {
+        replaces: Object.fromEntries(Object.entries(naming.replaces).map(([path, stamp]) => [resolve(path), stamp])),
+      }),
     };
+  }
+
+  /**
+   * Whether what stands under a planned name may be replaced: with --overwrite, and when it is what stood there when the
+   * name was planned. Something newer is not this run's to destroy, least of all when it is resumed much later.
+   */
+  mayReplace(path: string): boolean {
+    const { collision, replaces } = this.naming;
+    return collision === 'overwrite' && (replaces === undefined || stampOf(path) === replaces[path]);
   }
 
   /**
@@ -200,6 +213,12 @@ export class TargetNames {
     return [...new Set([result, path, ...(sidecar ? [`${result}.json`] : [])])];
   }
 
+  /** What stands under the planned names. */
+  #standing(): Record<string, string> {
+    const paths = this.naming.targets.flatMap(({ path }) => this.#namesOf(path));
+    return Object.fromEntries(paths.flatMap((path) => stampedPath(path)));
+  }
+
   #path(i: number, extension: string): string {
     return join(this.naming.directory, `${this.#pattern.name(i)}${this.#mark}.${extension}`);
   }
@@ -216,4 +235,19 @@ export class TargetNames {
 function inSomeFormat(path: string): string | undefined {
   const stem = path.slice(0, -extname(path).length);
   return [path, ...Object.keys(formatOfExtension).map((extension) => `${stem}.${extension}`)].find((each) => existsSync(each));
+}
+
+function stampedPath(path: string): [path: string, stamp: string][] {
+  const stamp = stampOf(path);
+  return stamp === undefined ? [] : [[path, stamp]];
+}
+
+/** Tells whether a file is still the one that it was; undefined when there is none. */
+function stampOf(path: string): string | undefined {
+  try {
+    const { mtimeMs, size } = statSync(path);
+    return `${mtimeMs} ${size}`;
+  } catch {
+    return undefined;
+  }
 }

@@ -27,5 +27,10 @@ export interface Naming {
    * that of the original. The names of originals and results must both be free.
    */
   results?: { extension: string | null };
+  /**
+   * With `overwrite`: the files that were there when the names were planned, by path, each with its time and size. Only
+   * these may be replaced, as they were. Absent in what an older version planned.
+   */
+  replaces?: Readonly<Record<string, string>>;
   targets: Target[];
 }

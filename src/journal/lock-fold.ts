@@ -1,3 +1,4 @@
+import { usageError } from '../errors.ts';
 import { eachLine } from './lines.ts';
 import { compactEntry, isEntry, isObject } from './lock-entry.ts';
 import type { Begun, LockLine } from './lock-types.ts';
@@ -20,7 +21,13 @@ export function newFold(): LogFold {
   return { owner: null, begun: new Map(), changes: new Map(), size: 0 };
 }
 
-/** Reads a log; one that is not there tells nothing. Throws what the file system throws. */
+/** What every line of a log begins with. */
+const beginning = '{"type":"';
+
+/**
+ * Reads a log; one that is not there tells nothing. Throws ImggenError `usage` when the file is something else, and what
+ * the file system throws.
+ */
 export function readLog(path: string): LogFold {
   const fold = newFold();
   fold.size = eachOf(path, (line) => applyLine(fold, line));
@@ -33,7 +40,7 @@ export function doneText(line: string, key: string): string | undefined {
   return isLine(entry) && entry.type === 'done' && entry.key === key ? compactEntry(entry.entry) : undefined;
 }
 
-/** Whose a log is, and whose it was before; read quicker than what it tells. Throws what the file system throws. */
+/** Whose a log is, and whose it was before; read quicker than what it tells. Throws like readLog(). */
 export function readOwner(path: string): { owner: Owner | null; from: string | null } {
   let owner: Owner | null = null;
   let from: string | null = null;
@@ -105,9 +112,23 @@ function parsed(line: string): unknown {
   }
 }
 
+/** What was cut off by a crash, which a log may begin with too. */
+function isCut(line: string): boolean {
+  const isBegun = line.startsWith(beginning) || (line !== '' && beginning.startsWith(line)) || /^\0+$/.test(line);
+  return isBegun && parsed(line) === undefined;
+}
+
+/** A log has a name that a file of somebody else may have, and is written to and removed: the first whole line tells. */
 function eachOf(path: string, visit: (line: string) => void): number {
+  let isLog = false;
   try {
-    return eachLine(path, visit);
+    return eachLine(path, (line) => {
+      if (!isLog && !isCut(line)) {
+        isLog = isLine(parsed(line));
+        if (!isLog) throw usageError(`${path} is no log of a lock file, and would be taken for one`, 'name another lock file: --lock <path>');
+      }
+      visit(line);
+    });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
     throw error;

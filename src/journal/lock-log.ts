@@ -9,7 +9,7 @@ import { doneText, readLog, readOwner } from './lock-fold.ts';
 import { logPathOf } from './lock-paths.ts';
 import type { Begun, LockDocument, LockEntry, LockLine, LockView } from './lock-types.ts';
 import { type Beside, change, readOne, readWhole, type Whole } from './lock-view.ts';
-import { isAlive, startHeartbeat, takeOver } from './owner.ts';
+import { hostOf, isAlive, startHeartbeat, takeOver } from './owner.ts';
 import type { Machine, Owner } from './types.ts';
 
 const toDisk = promisify(fdatasync);
@@ -64,7 +64,7 @@ export class LockLog {
    * Takes a lock file, which need not exist yet, for this process. The parts of shards that lie beside a main lock file
    * are read with it.
    * Throws ImggenError `output` when another living process has it, or one that is read with it, or when it cannot be
-   * written; `config` when a file is broken.
+   * written; `config` when a file is broken; `usage` when what has the name of its log is something else.
    */
   static open(lockPath: string, machine: Machine, beside: Beside = {}): LockLog {
     const logPath = logPathOf(lockPath);
@@ -87,7 +87,7 @@ export class LockLog {
 
   /**
    * What a lock file, its log and what is read with them tell. Takes no ownership and writes nothing.
-   * Throws ImggenError `config` when a file is broken or cannot be read.
+   * Throws ImggenError `config` when a file is broken or cannot be read, `usage` when what should be a log is none.
    */
   static view(lockPath: string, beside: Beside = {}): LockView {
     const { entries, pending } = readWhole(lockPath, beside);
@@ -296,7 +296,7 @@ function stampOf(path: string): string {
 
 function inUse(lockPath: string, owner: Owner | null): ImggenError {
   if (!owner) return new ImggenError('output', `the log of ${lockPath} was removed while this imggen batch worked on it`);
-  return new ImggenError('output', `another imggen batch works on ${lockPath} (process ${owner.pid} on ${owner.host})`, {
+  return new ImggenError('output', `another imggen batch works on ${lockPath} (process ${owner.pid} on ${hostOf(owner)})`, {
     hint: 'wait until it is done; several at once share a file with --shard',
   });
 }

@@ -28,7 +28,7 @@ export interface Whole {
 
 /**
  * Reads a lock file, its log and what lies beside, and writes nothing.
- * Throws ImggenError `config` when one of them cannot be read or is broken.
+ * Throws ImggenError `config` when one of them cannot be read or is broken, `usage` when what should be a log is none.
  */
 export function readWhole(lockPath: string, { base, alone = false }: Beside): Whole {
   const { lock: own, fold } = readOne(lockPath);

@@ -7,8 +7,6 @@ import type { Machine, Owner, OwnerEntry } from './types.ts';
 const heartbeatMs = 10_000;
 /** An owner that was silent for this long, in milliseconds, is gone, even if its process id is in use. */
 const silentMs = 60_000;
-/** The same for one that has this process's own id: it is a process of before, or of another container that has the name too. */
-const namesakeMs = 15_000;
 
 /** This process as the owner of a file. */
 export function newOwner({ name, pid }: Machine): Owner {
@@ -19,9 +17,15 @@ export function newOwner({ name, pid }: Machine): Owner {
 export function isAlive(owner: Owner | null, path: string, machine: Machine): boolean {
   const lastSeen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
   if (owner === null || lastSeen === undefined) return false;
-  const isHere = owner.host === machine.name;
-  if (Date.now() - lastSeen > (isHere && owner.pid === machine.pid ? namesakeMs : silentMs)) return false;
-  return !isHere || machine.isRunning(owner.pid);
+  if (Date.now() - lastSeen > silentMs) return false;
+  if (owner.host !== machine.name) return true;
+  // One that has this process's own id is a process of before.
+  return owner.pid !== machine.pid && machine.isRunning(owner.pid);
+}
+
+/** The host of an owner as a person knows it. */
+export function hostOf({ host }: Owner): string {
+  return host.replace(/ pid:\[\d+\]$/, '');
 }
 
 /** Whose a file is after one more entry of it. */

@@ -6,7 +6,8 @@ import type { Usage } from '../wire/types.ts';
 
 /** The machine and process that imggen runs on. */
 export interface Machine {
-  name: string;
+  /** The host's, and what tells apart those on it that count their processes each for themselves. */
+  readonly name: string;
   pid: number;
   /** Whether a process of this machine exists. */
   isRunning(pid: number): boolean;

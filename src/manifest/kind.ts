@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { usageError } from '../errors.ts';
 import { linesOf } from './lines.ts';
 import type { Source } from './source.ts';
 import type { Mistake } from './types.ts';
@@ -15,9 +16,17 @@ const byExtension: Readonly<Record<string, Kind>> = {
   '.txt': 'text',
 };
 
-/** The kind that a file's name tells; undefined for an unknown extension. */
-export function kindOfName(file: string): Kind | undefined {
-  return byExtension[path.extname(file).toLowerCase()];
+/**
+ * The kind that a file's name tells; undefined without an extension. Throws ImggenError `usage` for an unknown one: each
+ * line of a README.md would be a prompt, and cost money.
+ *
+ * @param shown what to call the file in a message
+ */
+export function kindOfName(file: string, shown: string): Kind | undefined {
+  const extension = path.extname(file).toLowerCase();
+  const kind = byExtension[extension];
+  if (kind !== undefined || extension === '') return kind;
+  throw usageError(`${shown} is no batch file by its name`, `known are ${Object.keys(byExtension).join(' ')}; anything else from stdin: imggen batch - < file`);
 }
 
 /** The kind that the content tells: JSON Lines when a brace comes first, else text. */

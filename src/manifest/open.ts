@@ -31,7 +31,7 @@ export async function openManifest(from: From, limits: Partial<Limits> = {}): Pr
   const isFile = 'path' in from;
   const source = await (isFile ? openFile(from.path, from.shown) : spoolStream(from.stdin, from.spool, stdin));
   try {
-    const kind = (isFile ? kindOfName(from.path) : undefined) ?? (await kindOfContent(source, line));
+    const kind = (isFile ? kindOfName(from.path, from.shown) : undefined) ?? (await kindOfContent(source, line));
     if (kind === 'yaml' || kind === 'json') return whole(await readWhole(source, kind, document), source);
     return { defaults: [], entries: () => lineEntries(source, kind, line), close: () => source.close() };
   } catch (error) {

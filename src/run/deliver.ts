@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import pMap from 'p-map';
 import { type ErrorCode, ImggenError } from '../errors.ts';
 import { PartFile, type PartPlace, removePart } from '../files/part.ts';
@@ -132,11 +132,15 @@ async function nameIt(
   const { asked, answered } = log.run;
   const { facts } = stored;
   const path = await saveImage(stored, names, index);
+  const planned = names.naming.targets[index - 1]?.path;
+  if (names.naming.collision === 'overwrite' && planned !== undefined && path !== planned && extname(path) === extname(planned)) {
+    onWarning(`${planned} was changed meanwhile, and stays; the image is ${path}`);
+  }
   if (facts.format !== asked.format && !asked.edit?.convert) onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
   // That of an edited image stands beside the result.
   if (asked.sidecar && answered && !asked.edit) {
     const document = sidecarDocument(asked, answered, index, facts);
-    const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, names.naming.collision === 'overwrite');
+    const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, names.mayReplace(`${path}.json`));
     if (!written) onWarning(`${path}.json exists and stays as it is`);
   }
   return { ...facts, path };

@@ -87,7 +87,7 @@ async function make(
       edit,
       original: { file: kept && basename(kept), ...saved.facts },
     };
-    const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, collision === 'overwrite');
+    const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, names.mayReplace(`${path}.json`));
     if (!written) onWarning(`${path}.json exists and stays as it is`);
   }
   log.add({ type: 'made', index, path: resolve(path), facts, original: kept && resolve(kept) });
@@ -95,12 +95,14 @@ async function make(
 }
 
 /** A result stands beside its original; only a planned name replaces a file, and only with --overwrite. */
-function targetOf(index: number, original: string, { naming }: TargetNames): { target: string; collision: 'overwrite' | 'number' } {
+function targetOf(index: number, original: string, names: TargetNames): { target: string; collision: 'overwrite' | 'number' } {
+  const { naming } = names;
   const extension = naming.results?.extension ?? null;
   const planned = naming.targets[index - 1]?.path;
   const isPlanned = planned !== undefined && (extension !== null || extname(planned) === extname(original));
-  if (naming.collision !== 'overwrite' || !isPlanned) return { target: resultPath(original, extension), collision: 'number' };
-  return { target: resultPath(planned, extension), collision: 'overwrite' };
+  const target = isPlanned ? resultPath(planned, extension) : undefined;
+  if (target !== undefined && names.mayReplace(target)) return { target, collision: 'overwrite' };
+  return { target: resultPath(original, extension), collision: 'number' };
 }
 
 /** Removes the originals that shall not stay, once what was made from them is noted; also after a crash in between. */

@@ -4,14 +4,14 @@ import type { TargetNames } from '../files/target.ts';
 import type { StoredPart } from './sink.ts';
 
 /**
- * Gives image number `index` its final name and returns it. Only a planned name replaces a file, and only with
- * --overwrite. Throws ImggenError `output`; the part file then still has the bytes.
+ * Gives image number `index` its final name and returns it. Only a planned name replaces a file, only with --overwrite,
+ * and only the file that was there when it was planned. Throws ImggenError `output`; the part file then still has the bytes.
  */
 export async function saveImage({ part, facts }: StoredPart, names: TargetNames, index: number): Promise<string> {
-  const { targets, collision } = names.naming;
+  const { targets } = names.naming;
   const target = targets[index - 1];
   const isPlanned = target !== undefined && names.candidates(target, facts.format).next().value === target.path;
-  if (collision === 'overwrite' && isPlanned) return await replace(part, target.path);
+  if (isPlanned && names.mayReplace(target.path)) return await replace(part, target.path);
   const given = await nameOf(part, targets.map(({ path }) => dirname(path)));
   return given ?? ((await claim(part, names.candidates(target, facts.format))) as string);
 }

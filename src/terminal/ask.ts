@@ -21,13 +21,24 @@ export async function askSecret(question: string, host: Host): Promise<string> {
   }
 }
 
-/** Asks a question; only `y` or `yes` is one. Throws ImggenError `interrupted` when the person gives up with Ctrl-C. */
+/**
+ * Asks a question; only `y` or `yes` is a yes, and Ctrl-D is none. Throws ImggenError `interrupted` when the person gives
+ * up with Ctrl-C.
+ */
 export async function askYesNo(question: string, host: Host): Promise<boolean> {
-  const { read } = await import('read');
+  const { createInterface } = await import('node:readline');
+  const lines = createInterface({ input: host.stdin, output: host.stderr.stream });
   try {
-    return /^y(es)?$/i.test((await read({ prompt: question, input: host.stdin, output: host.stderr.stream })).trim());
-  } catch {
-    throw new ImggenError('interrupted', 'interrupted');
+    const answer = await new Promise<string | undefined>((resolve, reject) => {
+      lines.once('SIGINT', () => reject(new ImggenError('interrupted', 'interrupted')));
+      lines.once('close', () => resolve(undefined));
+      lines.question(question, resolve);
+    });
+    // The Enter that ends an answer is echoed.
+    if (answer === undefined) host.stderr.write('\n');
+    return answer !== undefined && /^y(es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
   }
 }
 

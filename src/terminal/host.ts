@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { ImggenError } from '../errors.ts';
 import { ProcessOutput } from './output.ts';
@@ -9,7 +10,13 @@ export function realHost(): Host {
     env: process.env,
     platform: process.platform,
     home: homedir(),
-    machine: { name: hostname(), pid: process.pid, isRunning },
+    machine: {
+      get name() {
+        return machineName();
+      },
+      pid: process.pid,
+      isRunning,
+    },
     secrets: [],
     get stdin() {
       return process.stdin;
@@ -18,6 +25,16 @@ export function realHost(): Host {
     stderr: new ProcessOutput(2),
     signal: interruption(),
   };
+}
+
+/** Containers may share a host name, and each counts its processes by itself: `build-1 pid:[4026531836]`. */
+function machineName(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    // Elsewhere than on Linux there is one count for all.
+    return hostname();
+  }
 }
 
 function isRunning(pid: number): boolean {

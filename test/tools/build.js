@@ -14,7 +14,12 @@ const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), '
 /** Packages of which the bundle takes a part; src/ and its tests see them whole. */
 const slim = {
   name: 'slim',
-  setup({ onResolve }) {
+  setup({ onResolve, onLoad }) {
+    // ora has dozens of spinners, and turns one: this, or the other where the terminal has no Unicode.
+    onLoad({ filter: /[\\/]cli-spinners[\\/]spinners\.json$/ }, async ({ path: file }) => {
+      const { dots, line } = JSON.parse(await readFile(file, 'utf8'));
+      return { contents: JSON.stringify({ dots, line }), loader: 'json' };
+    });
     const instead = {
       undici: 'undici.js',
       yaml: 'yaml.js',

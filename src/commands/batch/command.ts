@@ -9,6 +9,7 @@ import { type ExitCode, usageError } from '../../errors.ts';
 import { LockLog } from '../../journal/lock-log.ts';
 import { lockPathOf, partPathOf } from '../../journal/lock-paths.ts';
 import type { LockView } from '../../journal/lock-types.ts';
+import { readRun } from '../../journal/read.ts';
 import { mergeLocks } from '../../journal/merge.ts';
 import { openManifest } from '../../manifest/open.ts';
 import { input } from '../../terminal/ask.ts';
@@ -85,7 +86,10 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
     sandbox: settings.values.sandbox,
     overwrite: flags.overwrite === true,
     selection,
-    known: (key) => ({ entry: lock?.entries.get(key), pending: lock?.pending.get(key) }),
+    known: (key) => {
+      const pending = lock?.pending.get(key);
+      return { entry: lock?.entries.get(key), pending, run: () => pending && readRun(settings.directories.state, pending.run) };
+    },
     locked: (flags.prune && lock?.entries.keys()) || [],
   });
   if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);

@@ -59,7 +59,7 @@ export async function showDryRun(
     const list = [];
     for await (const [job, { work, why }] of jobs) {
       const files = pathsOf(job).map((path) => relativePath(path, directory));
-      list.push({ job: job.key, line: job.at.line, work, why, images: work === 'convert' ? 0 : job.count, files });
+      list.push({ job: job.key, line: job.at.line, work, why, images: work === 'generate' ? job.count : 0, files });
     }
     await terminal.jsonLine({ dry_run: true, jobs: selected, images, up_to_date: upToDate, due: list, gone });
     return 0;

@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateOf } from '../../batch/due.ts';
+import { remove } from '../../batch/outputs.ts';
 import type { Survey } from '../../batch/survey.ts';
-import { ImggenError, messageOf } from '../../errors.ts';
+import { ImggenError } from '../../errors.ts';
 import type { LockLog } from '../../journal/lock-log.ts';
 import { askYesNo } from '../../terminal/ask.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
@@ -29,9 +29,7 @@ export async function prune(gone: readonly string[], { isDeclared }: Survey, log
       const state = stateOf(file, directory);
       if (state === 'altered') terminal.warn(`${file.path} was altered, and stays`);
       if (state !== 'same') continue;
-      await rm(path).catch((error: unknown) => {
-        throw new ImggenError('output', `cannot remove ${path}`, { cause: messageOf(error) });
-      });
+      await remove(path);
       terminal.info(`removed ${oneLine(path)}`);
     }
     log.dropped(key);
