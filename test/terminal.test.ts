@@ -250,6 +250,15 @@ describe('imggen login on a terminal', () => {
     expect(run.screen.text()).toMatch(/^API key \(not shown\):\nthe key sk-…1234 is stored in /);
   });
 
+  test('Ctrl-D gives up: nothing is stored', async () => {
+    const run = pty(['login']);
+    await run.saw('API key');
+    run.type('\u0004');
+    expect((await run.end).exit).toBe(130);
+    expect(run.screen.text()).toContain('error: interrupted');
+    expect(run.place.everything()).toEqual([]);
+  });
+
   test('is given up by Ctrl-C: exit 130, nothing stored', async () => {
     const run = pty(['login']);
     await run.saw('API key');

@@ -6,13 +6,15 @@ const lineLimit = 1 << 20;
 
 /**
  * Asks for a secret: without echo on a terminal, else the first line of stdin. Throws ImggenError `interrupted` when
- * the person gives up with Ctrl-C.
+ * the person gives up with Ctrl-C or Ctrl-D.
  */
 export async function askSecret(question: string, host: Host): Promise<string> {
   if (!host.stdin.isTTY) return await firstLine(host);
   const { read } = await import('read');
+  // After Ctrl-D read() never says anything. After an answer stdin is paused too, and that comes just before it.
+  const end = new Promise<never>((_resolve, reject) => host.stdin.once('pause', () => setImmediate(reject)));
   try {
-    return await read({ prompt: question, silent: true, input: host.stdin, output: host.stderr.stream });
+    return await Promise.race([read({ prompt: question, silent: true, input: host.stdin, output: host.stderr.stream }), end]);
   } catch {
     throw new ImggenError('interrupted', 'interrupted');
   } finally {
