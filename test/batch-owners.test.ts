@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -89,6 +89,25 @@ test('a run that was begun does not make anybody else’s file its own', async (
   const again = await project.run();
   expect(again.exit).toBe(0);
   expect(again.stderr).toContain('ended without an answer, and may have been charged');
+});
+
+test('an image that a killed run had named and not noted is its own', async () => {
+  const api = await gateway({ generation: drawing() });
+  const project = new Project({ images: [{ prompt: 'x', out: 'hero.png', resize: '2x', count: 2 }] }, { server: api });
+  expect((await project.run()).exit).toBe(0);
+  // As the process leaves them when it dies just after the names were given.
+  const [entry] = Object.entries(project.lock());
+  const [key, { run }] = entry as [string, { run: string }];
+  const journal = join(project.place.state, 'runs', `${run}.jsonl`);
+  const noted = readFileSync(journal, 'utf8').split('\n').filter((line) => !/"type":"(saved|made|released)"/.test(line));
+  writeFileSync(journal, noted.join('\n').replaceAll(/"pid":\d+/g, '"pid":99999999'));
+  const { fingerprint } = (project.place.json('images.yaml.lock.json').jobs as Record<string, { fingerprint: string }>)[key] as { fingerprint: string };
+  rmSync(join(project.place.cwd, 'images.yaml.lock.json'));
+  project.place.write('images.yaml.lock.jsonl', `${JSON.stringify({ type: 'begun', key, fingerprint, run })}\n`);
+  expect((await project.run()).exit).toBe(0);
+  expect(api.posts()).toHaveLength(1);
+  expect(project.images).toEqual(['hero-1.original.png', 'hero-1.png', 'hero-2.original.png', 'hero-2.png']);
+  expect(await project.check()).toEqual([]);
 });
 
 describe('a run that was begun is finished for the job as it is now', () => {

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Edit } from '../convert/types.ts';
 import type { LockEntry } from '../journal/lock-types.ts';
 import type { Entry, Manifest, Mistake } from '../manifest/types.ts';
-import { type DueOptions, dueOf, type Known } from './due.ts';
+import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
 import { type JobReader, pathsOf } from './job.ts';
 import { relativePath } from './paths.ts';
 import type { Selection } from './select.ts';
@@ -149,9 +149,16 @@ function ownFiles(job: BatchJob, { pending, entry, run }: Known): ReadonlySet<st
   // That of the entry's own run is no generation: what is made of its images was being made anew.
   if (pending.run === entry?.run) return new Set(pathsOf(job).map((path) => resolve(path)));
   const begun = run();
-  const saved = begun?.images.flatMap(({ saved: image, made }) => [image, made].flatMap((file) => (file ? [file.path] : []))) ?? [];
-  // Of images that are not all there nothing else was made yet.
-  return new Set([...saved, ...(begun?.outcome === 'saved' ? pathsOf(job).map((path) => resolve(path)) : [])]);
+  const own = new Set<string>();
+  for (const [index, { stored, saved, made }] of begun?.images.entries() ?? []) {
+    const named = saved?.path ?? begun?.asked.naming?.targets[index]?.path;
+    // It may have got its name, and the process have died before it could note that.
+    const isThere = saved !== null || (stored !== null && named !== undefined && stateOf({ path: named, ...stored.facts }, '') === 'same');
+    if (!isThere || named === undefined) continue;
+    const outputs = job.outputs.filter(({ from }) => from === index).map(({ path }) => resolve(path));
+    for (const path of [named, ...outputs, ...(made ? [made.path] : [])]) own.add(path);
+  }
+  return own;
 }
 
 /** The defaults are read with each job: what is wrong with them is told once. */
