@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { drawing, type Event, eventsOf, Project, prompts, refusal, sandboxProcess } from './support/batch.ts';
 import { type Answer, cats, documented, type Gateway, gateway, silence, wire } from './support/gateway.ts';
@@ -39,6 +39,18 @@ test('what stops all of it ends the wait of those that were asked to wait', asyn
   const { exit, stderr } = await project.run();
   expect(exit).toBe(3);
   expect(stderr).toContain('1 job was not begun');
+});
+
+test.each([[[]], [['--json']]])('where stdout is full nothing more is begun, and what is under way is saved: %j', async (args) => {
+  const api = await gateway({ generation: drawing() });
+  const project = new Project({ images: named('a', 'b', 'c', 'd') }, { server: api });
+  const { exit, stderr } = await project.runWith({ stdout: openSync('/dev/full', 'w') }, '--concurrency', '2', ...args);
+  expect(exit).toBe(8);
+  expect(stderr).toContain('cannot write to stdout');
+  // Of JSON Lines the first comes before anything is sent.
+  expect(api.posts()).toHaveLength(args.length === 0 ? 2 : 0);
+  expect(project.images).toHaveLength(api.posts().length);
+  expect(await project.check()).toHaveLength(4 - api.posts().length);
 });
 
 describe('failures', () => {

@@ -3,12 +3,12 @@ import { InvalidValue, mismatchOf } from '../options/parse.ts';
 import { type Key, settings } from '../options/settings.ts';
 import type { Json } from '../request/types.ts';
 import { closest } from '../similar.ts';
-import { aliases, jobKeys, ownKeys, ownParams, variantKeys } from './keys.ts';
+import { aliases, jobKeys, ownKeys, ownParams, variantSettings } from './keys.ts';
 
 /** One of `variants`, with the places of its values. */
 export interface Variant {
   at: Position;
-  values: Partial<Record<'out' | 'resize' | 'fit' | 'convert' | 'quality', string>>;
+  values: Partial<Record<keyof typeof variantSettings, string>>;
 }
 
 /** What a job, or the defaults, say: each value checked by itself. */
@@ -106,8 +106,6 @@ function readVariants(field: Field, given: Given, mistakes: Mistake[]): void {
   given.variants = value.map((variant, index) => readVariant(variant, index, field, mistakes));
 }
 
-const variantSettings = { out: 'out', resize: 'resize', fit: 'fit', convert: 'convert', quality: 'convertQuality' } as const;
-
 function readVariant(variant: Json, index: number, field: Field, mistakes: Mistake[]): Variant {
   const at = field.within([index]);
   const values: Variant['values'] = {};
@@ -119,7 +117,7 @@ function readVariant(variant: Json, index: number, field: Field, mistakes: Mista
   for (const [key, value] of Object.entries(variant)) {
     const place = field.within([index, key]);
     if (!Object.hasOwn(variantSettings, key)) {
-      refuseKey(key, variantKeys, (message, hint) => refuse(`variants: ${message}`, hint, place));
+      refuseKey(key, Object.keys(variantSettings), (message, hint) => refuse(`variants: ${message}`, hint, place));
       continue;
     }
     const name = key as keyof typeof variantSettings;

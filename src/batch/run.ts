@@ -54,9 +54,20 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
   /** Why nothing more is begun; undefined while it goes on. */
   const stopped = () => (summary.stopped ??= stop.signal.aborted ? messageOf(stop.signal.reason) : undefined);
 
+  /** Where nothing can be told any more nothing more is begun; what is under way is paid for, and goes on. */
+  const tell = async (event: BatchEvent) => {
+    try {
+      await emit(event);
+    } catch (error) {
+      if (!(error instanceof ImggenError)) throw error;
+      exits.add(error.exit);
+      halt(error.message);
+    }
+  };
+
   const skip = async (job: BatchJob) => {
     summary.skipped += 1;
-    await emit({ type: 'skipped', job: job.key, why: stopped() ?? '' });
+    await tell({ type: 'skipped', job: job.key, why: stopped() ?? '' });
   };
 
   const one = async ([job, due]: [BatchJob, Due]): Promise<typeof pMapSkip> => {
@@ -65,13 +76,13 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
       return pMapSkip;
     }
     const startedAt = performance.now();
-    await emit({ type: 'started', job: job.key, why: due.why });
+    await tell({ type: 'started', job: job.key, why: due.why });
     try {
       const { entry, paths, images } = await world.perform(job, due);
       summary.saved += 1;
       summary.images += images;
       addUsage(summary.usage, images > 0 ? entry.usage : null);
-      await emit({ type: 'saved', job: job.key, paths, images, run: entry.run, usage: entry.usage, elapsed_ms: since(startedAt) });
+      await tell({ type: 'saved', job: job.key, paths, images, run: entry.run, usage: entry.usage, elapsed_ms: since(startedAt) });
     } catch (error) {
       if (error instanceof NotBegun) {
         // Of --max-images: those that were let in before are within it, and go on.
@@ -86,7 +97,7 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
       if (summary.failures.length < failureLimit) summary.failures.push({ job, error: told });
       if (concernsAll.includes(known.code)) halt(known.message);
       else if (failFast) halt('--fail-fast: a job failed');
-      await emit({ type: 'failed', job: job.key, line: job.at.line, error: told, elapsed_ms: since(startedAt) });
+      await tell({ type: 'failed', job: job.key, line: job.at.line, error: told, elapsed_ms: since(startedAt) });
     }
     return pMapSkip;
   };

@@ -1,5 +1,5 @@
 import { type Key, settings } from '../options/settings.ts';
-import { jobKeys, ownParams, variantKeys } from './keys.ts';
+import { jobKeys, ownParams, variantSettings } from './keys.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -67,8 +67,7 @@ function ownSchemas(): Schema {
 }
 
 function variantSchemas(): Schema {
-  const keyOf = (name: (typeof variantKeys)[number]): Key => (name === 'quality' ? 'convertQuality' : name);
-  return Object.fromEntries(variantKeys.map((name) => [name, schemaOf(keyOf(name))]));
+  return Object.fromEntries(Object.entries(variantSettings).map(([name, key]) => [name, schemaOf(key)]));
 }
 
 /** What a help for flags says in other words. */

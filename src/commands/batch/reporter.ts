@@ -39,7 +39,7 @@ class JsonLines implements BatchReporter {
     return {
       progress: silent,
       onWarning: (text) => this.#terminal.warn(`${job}: ${text}`),
-      onRetry: (reason, waitMs) => void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }),
+      onRetry: (reason, waitMs) => void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }).catch(() => {}),
     };
   }
 
@@ -67,7 +67,7 @@ class PlainLines implements BatchReporter {
     return {
       progress: silent,
       onWarning: (text) => this.warn(`${job}: ${text}`),
-      onRetry: (reason, waitMs) => void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }),
+      onRetry: (reason, waitMs) => void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }).catch(() => {}),
     };
   }
 
