@@ -6,7 +6,11 @@ var version = process.versions.node.split('.').map(Number);
 var supported = version[0] === 20 ? version[1] >= 19 : version[0] === 22 ? version[1] >= 12 : version[0] > 22;
 
 if (supported) start();
-else fail('imggen needs Node.js 20.19 or later, or 22.12 or later; this is ' + process.versions.node, 'install one: https://nodejs.org');
+else
+  fail(
+    'imggen needs Node.js 20.19 or later, or 22.12 or later; this is ' + process.versions.node,
+    'install one: https://nodejs.org',
+  );
 
 function start() {
   var isBuilt = fs.existsSync(path.join(__dirname, '../dist/start.js'));

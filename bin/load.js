@@ -105,7 +105,8 @@ class Kept {
 function written(build, tag, data) {
   const head = JSON.stringify([build, tag, [...data].map(([name, { length }]) => [name, length])]);
   const pieces = [`${head}${' '.repeat(padding(head.length + 1))}\n`];
-  for (const bytes of data.values()) pieces.push(bytes, ' '.repeat(padding(bytes.length)), bytes, ' '.repeat(padding(bytes.length)));
+  for (const bytes of data.values())
+    pieces.push(bytes, ' '.repeat(padding(bytes.length)), bytes, ' '.repeat(padding(bytes.length)));
   return pieces;
 }
 
@@ -148,7 +149,8 @@ function padding(length) {
 
 /** Makes a directory and the one above it, where they are missing. */
 function makePrivate(directory) {
-  for (const each of [path.dirname(directory), directory]) if (!fs.existsSync(each)) fs.mkdirSync(each, { mode: 0o700 });
+  for (const each of [path.dirname(directory), directory])
+    if (!fs.existsSync(each)) fs.mkdirSync(each, { mode: 0o700 });
 }
 
 function removeIfThere(file) {

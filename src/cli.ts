@@ -47,10 +47,13 @@ async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
   const program = createProgram(host);
   program.argument('[prompt...]', 'what to draw; - or nothing reads stdin');
   addGenerateFlags(program).action(async (words: string[], flags: GenerateFlags) => {
-    if (words.length === 1) refuseLookalike(words[0] as string, ['generate', 'help', 'version', ...Object.keys(commands)], laterCommands);
+    if (words.length === 1)
+      refuseLookalike(words[0] as string, ['generate', 'help', 'version', ...Object.keys(commands)], laterCommands);
     await generate(words, flags);
   });
-  const explicit = program.command('generate').description('the same as imggen [prompt], for a prompt that is the name of a command');
+  const explicit = program
+    .command('generate')
+    .description('the same as imggen [prompt], for a prompt that is the name of a command');
   if (argv.includes('generate')) addGenerateFlags(explicit.argument('[prompt...]')).action(generate);
   for (const [name, description] of Object.entries(commands)) {
     const command = program.command(name).description(description);
@@ -79,7 +82,11 @@ function createProgram(host: Host): Command {
     .configureHelp({ sortSubcommands: false });
   program.hook('preSubcommand', (_program, subcommand) => {
     const [flag] = Object.keys(program.opts());
-    if (flag) throw usageError(`options of imggen ${subcommand.name()} stand after its name`, `imggen ${subcommand.name()} --help`);
+    if (flag)
+      throw usageError(
+        `options of imggen ${subcommand.name()} stand after its name`,
+        `imggen ${subcommand.name()} --help`,
+      );
   });
   return program;
 }
@@ -96,7 +103,8 @@ function addHelp(program: Command, host: Host): void {
     .action(async (topic: string | undefined) => {
       if (topic === 'exit-codes') return void host.stdout.write(`${table}\n`);
       const topics = ['generate', ...Object.keys(commands)];
-      if (topic !== undefined && !topics.includes(topic)) throw usageError(`there is no help on ${topic}`, [...topics, 'exit-codes'].join(', '));
+      if (topic !== undefined && !topics.includes(topic))
+        throw usageError(`there is no help on ${topic}`, [...topics, 'exit-codes'].join(', '));
       await run(topic === undefined ? ['--help'] : [topic, '--help'], host);
     });
   program.addHelpText(

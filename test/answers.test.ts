@@ -23,7 +23,9 @@ async function documentOf(generation: Answer, args: string[] = [], setup: Setup 
 
 /** An answer as it is, cut into chunks of this many bytes. */
 function chunked(text: string, size: number): Answer {
-  const withImages = text.replaceAll('{{cat.png}}', image('cat.png').toString('base64')).replaceAll('{{cat.jpg}}', image('cat.jpg').toString('base64'));
+  const withImages = text
+    .replaceAll('{{cat.png}}', image('cat.png').toString('base64'))
+    .replaceAll('{{cat.jpg}}', image('cat.jpg').toString('base64'));
   return { body: withImages.match(new RegExp(`[^]{1,${size}}`, 'g')) as string[] };
 }
 
@@ -41,28 +43,47 @@ describe('one image arrives', () => {
     'as url in an array without code': { body: wire('openai-url.json') },
     'as url in an array with code "0"': { body: wire('openai-url-code.json') },
     'as an event stream': { headers: eventStream, body: wire('stream.sse') },
-    'as an event stream of another type': { headers: { 'content-type': 'application/octet-stream' }, body: wire('stream.sse') },
+    'as an event stream of another type': {
+      headers: { 'content-type': 'application/octet-stream' },
+      body: wire('stream.sse'),
+    },
     'as an event stream with CRLF': { headers: eventStream, body: wire('stream.sse').replaceAll('\n', '\r\n') },
     'as an event stream with comments, retry and ids': {
       headers: eventStream,
       body: `: keep-alive\n\nretry: 3000\nid: 1\n${completed('cat.png')}: bye\n\n`,
     },
-    'as an event stream without [DONE] and last line end': { headers: eventStream, body: completed('cat.png').trimEnd() },
+    'as an event stream without [DONE] and last line end': {
+      headers: eventStream,
+      body: completed('cat.png').trimEnd(),
+    },
     'as an event stream in single bytes': { ...chunked(wire('stream.sse'), 1), headers: eventStream },
     'as JSON in chunks of 7 bytes': chunked(wire('openai-b64.json'), 7),
     'as JSON with a byte order mark': { body: `\ufeff${wire('openai-b64.json')}` },
     'as JSON in text/html': { headers: { 'content-type': 'text/html' }, body: wire('openai-b64.json') },
     'as JSON under HTTP 201': { ...cats(), status: 201 },
-    'compressed with gzip': { headers: { 'content-encoding': 'gzip' }, body: gzipSync(`{"data":[{"b64_json":"${base64}"}]}`) },
-    'compressed with br': { headers: { 'content-encoding': 'br' }, body: brotliCompressSync(`{"data":[{"b64_json":"${base64}"}]}`) },
-    'compressed with deflate': { headers: { 'content-encoding': 'deflate' }, body: deflateSync(`{"data":[{"b64_json":"${base64}"}]}`) },
+    'compressed with gzip': {
+      headers: { 'content-encoding': 'gzip' },
+      body: gzipSync(`{"data":[{"b64_json":"${base64}"}]}`),
+    },
+    'compressed with br': {
+      headers: { 'content-encoding': 'br' },
+      body: brotliCompressSync(`{"data":[{"b64_json":"${base64}"}]}`),
+    },
+    'compressed with deflate': {
+      headers: { 'content-encoding': 'deflate' },
+      body: deflateSync(`{"data":[{"b64_json":"${base64}"}]}`),
+    },
     'in base64 with escaped slashes': inJson(base64.replaceAll('/', '\\/')),
-    'in base64 with \\u escapes': inJson(base64.replaceAll('+', '\\u002b').replaceAll('/', '\\u002F').replace('i', '\\u0069')),
+    'in base64 with \\u escapes': inJson(
+      base64.replaceAll('+', '\\u002b').replaceAll('/', '\\u002F').replace('i', '\\u0069'),
+    ),
     'in base64 with line ends': inJson(base64.replace(/.{76}/g, '$&\\r\\n')),
     'in base64 without padding': inJson(base64.replace(/=+$/, '')),
     'in base64 of the URL alphabet': inJson(base64.replaceAll('+', '-').replaceAll('/', '_')),
     'in a URL with escapes': { body: '{"data":{"urls":["{{origin}}\\/images\\u002fcat.png"]}}' },
-    'beside fields that nobody knows': { body: '{"x":[{"urls":[1]}],"code":0,"data":{"urls":["{{origin}}/images/cat.png"],"y":null},"z":{}}' },
+    'beside fields that nobody knows': {
+      body: '{"x":[{"urls":[1]}],"code":0,"data":{"urls":["{{origin}}/images/cat.png"],"y":null},"z":{}}',
+    },
   };
 
   test.each(Object.entries(shapes))('%s', async (_name, answer) => {
@@ -84,8 +105,14 @@ describe('several images keep their order', () => {
   const three = { exit: 0, stdout: 'a-cat-1.png\na-cat-2.jpg\na-cat-3.webp\n' };
   const orders: Record<string, Answer> = {
     'as URLs': documented('{{origin}}/images/cat.png', '{{origin}}/images/cat.jpg', '{{origin}}/images/cat.webp'),
-    'as a mixture': documented('data:image/png;base64,{{cat.png}}', '{{origin}}/images/cat.jpg', 'data:image/webp;base64,{{cat.webp}}'),
-    'as b64_json and url': { body: '{"data":[{"b64_json":"{{cat.png}}"},{"url":"{{origin}}/images/cat.jpg"},{"b64_json":"{{cat.webp}}"}]}' },
+    'as a mixture': documented(
+      'data:image/png;base64,{{cat.png}}',
+      '{{origin}}/images/cat.jpg',
+      'data:image/webp;base64,{{cat.webp}}',
+    ),
+    'as b64_json and url': {
+      body: '{"data":[{"b64_json":"{{cat.png}}"},{"url":"{{origin}}/images/cat.jpg"},{"b64_json":"{{cat.webp}}"}]}',
+    },
     'as events': { headers: eventStream, body: completed('cat.png') + completed('cat.jpg') + completed('cat.webp') },
   };
   test.each(Object.entries(orders))('%s', async (_name, answer) => {
@@ -124,7 +151,9 @@ describe('--json holds all that the answer says', () => {
       model: 'gpt-image-1.5',
       prompt: 'a cat',
       params: { n: 1, size: 'auto', stream: false, output_compression: 100 },
-      images: [{ path: 'a-cat-1.png', bytes: 239, sha256: place.sha256('a-cat-1.png'), format: 'png', width: 8, height: 6 }],
+      images: [
+        { path: 'a-cat-1.png', bytes: 239, sha256: place.sha256('a-cat-1.png'), format: 'png', width: 8, height: 6 },
+      ],
       failed: [],
       usage: { images: 1, seconds: 12, input_tokens: 10, total_tokens: 1066, output_tokens: 1056 },
       expires: '2099-01-02T03:04:05.000Z',
@@ -134,7 +163,12 @@ describe('--json holds all that the answer says', () => {
 
   test("of OpenAI's envelope, with the request id of the header", async () => {
     const { document } = await documentOf({ headers: { 'x-request-id': 'req-header' }, body: wire('openai-b64.json') });
-    expect(document).toMatchObject({ request_id: 'req-header', task_id: null, usage: { total_tokens: 1066 }, expires: null });
+    expect(document).toMatchObject({
+      request_id: 'req-header',
+      task_id: null,
+      usage: { total_tokens: 1066 },
+      expires: null,
+    });
   });
 
   test('of a stream', async () => {
@@ -150,7 +184,9 @@ describe('--json holds all that the answer says', () => {
     ['cat.avif', { format: 'avif', bytes: 331 }],
   ])('and what the bytes of %s say', async (name, facts) => {
     const { document } = await documentOf(documented(`{{origin}}/images/${name}`));
-    expect(document.images).toEqual([{ ...facts, path: `a-cat-1.${name.slice(4)}`, sha256: sha256(image(name)), width: 8, height: 6 }]);
+    expect(document.images).toEqual([
+      { ...facts, path: `a-cat-1.${name.slice(4)}`, sha256: sha256(image(name)), width: 8, height: 6 },
+    ]);
   });
 
   test.each([
@@ -171,7 +207,11 @@ describe('--json holds all that the answer says', () => {
 
 describe('not every image can be had', () => {
   test('one of three is no image: the others are saved, exit 7', async () => {
-    const answer = documented('{{origin}}/images/cat.png', 'data:image/png;base64,aGVsbG8gd29ybGQsIGhlbGxv', '{{origin}}/images/cat.webp');
+    const answer = documented(
+      '{{origin}}/images/cat.png',
+      'data:image/png;base64,aGVsbG8gd29ybGQsIGhlbGxv',
+      '{{origin}}/images/cat.webp',
+    );
     const { exit, stdout, stderr, files } = await answered(answer, ['-n', '3']);
     expect(exit).toBe(7);
     expect(stdout).toBe('a-cat-1.png\na-cat-3.webp\n');
@@ -186,7 +226,11 @@ describe('not every image can be had', () => {
     ['an empty text', inJson(''), /it is empty|returned 0 of 1/],
     ['a scheme that is not http', documented('file:///etc/passwd'), /not an http\(s\) URL/],
     ['fewer images than were asked for', { body: '{"code":0,"data":{"urls":[]}}' }, /returned 0 of 1 images/],
-    ['only previews', { headers: eventStream, body: completed('cat.png').replace('completed', 'partial_image') }, /returned 0 of 1 images/],
+    [
+      'only previews',
+      { headers: eventStream, body: completed('cat.png').replace('completed', 'partial_image') },
+      /returned 0 of 1 images/,
+    ],
   ])('%s: nothing is saved, exit 7', async (_name, answer, reason) => {
     const { exit, document, stderr, files } = await documentOf(answer);
     expect({ exit, files }).toEqual({ exit: 7, files: [] });
@@ -201,7 +245,9 @@ describe('not every image can be had', () => {
 });
 
 describe('a task that is not finished', () => {
-  const task = (data: object): Answer => ({ body: JSON.stringify({ code: 0, data, message: 'success', request_id: 'req-task' }) });
+  const task = (data: object): Answer => ({
+    body: JSON.stringify({ code: 0, data, message: 'success', request_id: 'req-task' }),
+  });
   const taskUrl = (path: string) => ({ IMGGEN_TASK_URL: path });
 
   test('is exit 7 with its id, and no error trace', async () => {
@@ -213,11 +259,14 @@ describe('a task that is not finished', () => {
     expect(stderr).not.toContain('    at ');
   });
 
-  test.each(['pending', 'queued', 'PROCESSING', 'running', 'in_progress', 'submitted', '处理中'])('as "%s"', async (task_status) => {
-    const { exit, document } = await documentOf(task({ urls: [], task_id: 't-1', task_status }));
-    expect(exit).toBe(7);
-    expect(document).toMatchObject({ task_id: 't-1', request_id: 'req-task', images: [] });
-  });
+  test.each(['pending', 'queued', 'PROCESSING', 'running', 'in_progress', 'submitted', '处理中'])(
+    'as "%s"',
+    async (task_status) => {
+      const { exit, document } = await documentOf(task({ urls: [], task_id: 't-1', task_status }));
+      expect(exit).toBe(7);
+      expect(document).toMatchObject({ task_id: 't-1', request_id: 'req-task', images: [] });
+    },
+  );
 
   test.each(['failed', 'FAILURE', 'cancelled', 'error'])('but ended as "%s" is exit 4', async (task_status) => {
     const { exit, stdout, stderr } = await answered(task({ urls: [], task_id: 't-1', task_status }));
@@ -226,18 +275,27 @@ describe('a task that is not finished', () => {
   });
 
   test('is no matter when its images are there', async () => {
-    const { exit, stdout } = await answered(task({ urls: ['data:image/png;base64,{{cat.png}}'], task_id: 't-1', task_status: 'running' }));
+    const { exit, stdout } = await answered(
+      task({ urls: ['data:image/png;base64,{{cat.png}}'], task_id: 't-1', task_status: 'running' }),
+    );
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'a-cat-1.png\n' });
   });
 
   test('is asked for at taskUrl, with the key, until it has its images', async () => {
     const api = await gateway({
       generation: [{ body: wire('pending.json') }],
-      paths: { '/tasks/task-7f3a': [{ status: 503 }, task({ urls: ['{{origin}}/images/cat.png'], task_status: 'succeeded' })] },
+      paths: {
+        '/tasks/task-7f3a': [{ status: 503 }, task({ urls: ['{{origin}}/images/cat.png'], task_status: 'succeeded' })],
+      },
     });
-    const { exit, stdout, files } = await imggen(['a cat'], { gateway: api, env: taskUrl(`${api.origin}/tasks/{task_id}`) });
+    const { exit, stdout, files } = await imggen(['a cat'], {
+      gateway: api,
+      env: taskUrl(`${api.origin}/tasks/{task_id}`),
+    });
     expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: 'a-cat-1.png\n', files: ['a-cat-1.png'] });
-    expect(api.requests.map(({ method, path, headers }) => [method, path, headers.authorization !== undefined])).toEqual([
+    expect(
+      api.requests.map(({ method, path, headers }) => [method, path, headers.authorization !== undefined]),
+    ).toEqual([
       ['POST', '/api/v1/image/generation', true],
       ['GET', '/tasks/task-7f3a', true],
       ['GET', '/tasks/task-7f3a', true],
@@ -246,7 +304,10 @@ describe('a task that is not finished', () => {
   });
 
   test('is given up when --timeout has passed: exit 7', async () => {
-    const api = await gateway({ generation: [{ body: wire('pending.json') }], paths: { '/tasks/task-7f3a': task({ urls: [], task_status: 'running' }) } });
+    const api = await gateway({
+      generation: [{ body: wire('pending.json') }],
+      paths: { '/tasks/task-7f3a': task({ urls: [], task_status: 'running' }) },
+    });
     const env = taskUrl(`${api.origin}/tasks/{task_id}`);
     const { exit, stdout, stderr } = await imggen(['a cat', '--timeout', '1.5'], { gateway: api, env });
     expect({ exit, stdout }).toEqual({ exit: 7, stdout: '' });

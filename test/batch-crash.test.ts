@@ -5,7 +5,20 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Bench, ended } from './support/bench.ts';
-import { batchFile, type CountedSandbox, countedSandbox, declare, type Declared, journalOf, judgeCharges, judgeFiles, killed, lockFile, seeded, twelve } from './support/crash.ts';
+import {
+  batchFile,
+  type CountedSandbox,
+  countedSandbox,
+  declare,
+  type Declared,
+  journalOf,
+  judgeCharges,
+  judgeFiles,
+  killed,
+  lockFile,
+  seeded,
+  twelve,
+} from './support/crash.ts';
 import { cats, documented, type Gateway, gateway, silence } from './support/gateway.ts';
 import { image } from './support/images.ts';
 import { imggen, program, start } from './support/imggen.ts';
@@ -26,7 +39,11 @@ function newBench(): Bench {
 const reach = ({ baseUrl, taskUrl }: CountedSandbox) => ({ IMGGEN_BASE_URL: baseUrl, IMGGEN_TASK_URL: taskUrl });
 
 /** Repeats a batch that nobody kills until it has nothing left to do: downloads may fail for good at times. */
-async function finish(bench: Bench, args: readonly string[], options: { cwd?: string; env: Record<string, string> }): Promise<void> {
+async function finish(
+  bench: Bench,
+  args: readonly string[],
+  options: { cwd?: string; env: Record<string, string> },
+): Promise<void> {
   for (let round = 1; ; round += 1) {
     const { exit, stderr } = await bench.run(['batch', batchFile, '--retries', '5', ...args], options);
     if (exit === 0) return;
@@ -38,7 +55,10 @@ async function finish(bench: Bench, args: readonly string[], options: { cwd?: st
 /** A batch that is done says so, with and without a key, and generates nothing more. */
 async function isDone(bench: Bench, sandbox: CountedSandbox, cwd = bench.cwd): Promise<void> {
   const before = await sandbox.charged();
-  expect(await bench.run(['batch', batchFile, '--check'], { cwd, env: { IMGGEN_API_KEY: '' } })).toMatchObject({ exit: 0, stdout: '' });
+  expect(await bench.run(['batch', batchFile, '--check'], { cwd, env: { IMGGEN_API_KEY: '' } })).toMatchObject({
+    exit: 0,
+    stdout: '',
+  });
   expect(await bench.run(['batch', batchFile], { cwd, env: reach(sandbox) })).toMatchObject({ exit: 0, stdout: '' });
   expect(await sandbox.charged()).toBe(before);
 }
@@ -50,7 +70,22 @@ function tell(figures: Record<string, unknown>): void {
 /** What goes wrong besides the kills. */
 const servers: [name: string, flags: string[], settings: Record<string, unknown>][] = [
   ['URLs', ['--answer', 'url', '--latency', '80', '--fault', 'download-cut:0.1', '--fault', '503:0.05'], {}],
-  ['base64', ['--answer', 'b64_json', '--latency', '80', '--fault', 'cut:0.05', '--fault', 'drop-after:0.05', '--fault', '429:0.03'], {}],
+  [
+    'base64',
+    [
+      '--answer',
+      'b64_json',
+      '--latency',
+      '80',
+      '--fault',
+      'cut:0.05',
+      '--fault',
+      'drop-after:0.05',
+      '--fault',
+      '429:0.03',
+    ],
+    {},
+  ],
   ['tasks', ['--answer', 'url', '--latency', '80', '--fault', 'pending:0.3'], {}],
   ['server-sent events', ['--latency', '50', '--fault', 'slow:0.05', '--fault', 'cut:0.05'], { stream: true }],
 ];
@@ -78,51 +113,73 @@ describe.each(seeds)('killed at random moments, seed %i', (seed) => {
   });
 });
 
-test.each(seeds)('killed while conversions are made anew, seed %i: from the originals, without a generation', async (seed) => {
-  const bench = newBench();
-  const random = seeded(seed);
-  const sandbox = await countedSandbox(bench, []);
-  const env = reach(sandbox);
-  /** Twelve images, with as many small ones as a number says. */
-  const withSmall = (small: number): Declared[] =>
-    Array.from({ length: 12 }, (_, k) => {
-      const names = Array.from({ length: small }, (_, m) => `small/${k}-${m}.webp`);
-      const variants = names.map((out, m) => ({ out, resize: `${20 + m}x${20 + m}` }));
-      return { image: { prompt: `image ${k}`, out: `${k}.png`, ...(k % 2 === 0 && { resize: '99x99' }), variants }, files: [`${k}.png`, ...(k % 2 === 0 ? [`${k}.original.png`] : []), ...names] };
-    });
-  declare(bench.cwd, withSmall(0));
-  expect(await bench.run(['batch', batchFile], { env })).toMatchObject({ exit: 0 });
-  declare(bench.cwd, withSmall(4));
-  let kills = 0;
-  for (let round = 0; round < 4; round += 1) {
-    const child = bench.spawn(['batch', batchFile], { env });
-    const { exit, stderr } = await killed(child, [bench.cwd, join(bench.cwd, 'small')], random);
-    if (exit === null) kills += 1;
-    else expect(exit, stderr).toBe(0);
-  }
-  await finish(bench, [], { env });
-  await judgeFiles(bench.cwd, withSmall(4));
-  expect(await sandbox.charged()).toBe(12);
-  tell({ name: 'conversions', seed, kills });
-  await isDone(bench, sandbox);
-});
+test.each(seeds)(
+  'killed while conversions are made anew, seed %i: from the originals, without a generation',
+  async (seed) => {
+    const bench = newBench();
+    const random = seeded(seed);
+    const sandbox = await countedSandbox(bench, []);
+    const env = reach(sandbox);
+    /** Twelve images, with as many small ones as a number says. */
+    const withSmall = (small: number): Declared[] =>
+      Array.from({ length: 12 }, (_, k) => {
+        const names = Array.from({ length: small }, (_, m) => `small/${k}-${m}.webp`);
+        const variants = names.map((out, m) => ({ out, resize: `${20 + m}x${20 + m}` }));
+        return {
+          image: { prompt: `image ${k}`, out: `${k}.png`, ...(k % 2 === 0 && { resize: '99x99' }), variants },
+          files: [`${k}.png`, ...(k % 2 === 0 ? [`${k}.original.png`] : []), ...names],
+        };
+      });
+    declare(bench.cwd, withSmall(0));
+    expect(await bench.run(['batch', batchFile], { env })).toMatchObject({ exit: 0 });
+    declare(bench.cwd, withSmall(4));
+    let kills = 0;
+    for (let round = 0; round < 4; round += 1) {
+      const child = bench.spawn(['batch', batchFile], { env });
+      const { exit, stderr } = await killed(child, [bench.cwd, join(bench.cwd, 'small')], random);
+      if (exit === null) kills += 1;
+      else expect(exit, stderr).toBe(0);
+    }
+    await finish(bench, [], { env });
+    await judgeFiles(bench.cwd, withSmall(4));
+    expect(await sandbox.charged()).toBe(12);
+    tell({ name: 'conversions', seed, kills });
+    await isDone(bench, sandbox);
+  },
+);
 
 test('killed before an original went that was not to stay: it goes the next time, but not what somebody put in its place', async () => {
   const place = new Place();
-  place.write('b.json', JSON.stringify({ images: ['a', 'b'].map((name) => ({ prompt: name, out: `${name}.png`, resize: '4x4', 'keep-original': false })) }));
+  place.write(
+    'b.json',
+    JSON.stringify({
+      images: ['a', 'b'].map((name) => ({ prompt: name, out: `${name}.png`, resize: '4x4', 'keep-original': false })),
+    }),
+  );
   const api = await gateway({ generation: cats() });
-  expect(await imggen(['batch', 'b.json'], { place, gateway: api })).toMatchObject({ exit: 0, files: ['a.png', 'b.json', 'b.json.lock.json', 'b.png'] });
+  expect(await imggen(['batch', 'b.json'], { place, gateway: api })).toMatchObject({
+    exit: 0,
+    files: ['a.png', 'b.json', 'b.json.lock.json', 'b.png'],
+  });
   // As the process leaves it that dies at that moment.
   const lock = place.json('b.json.lock.json') as { jobs: Record<string, { originals: unknown[] }> };
   const bytes = image('cat.png');
   for (const name of ['a', 'b']) {
     place.write(`${name}.original.png`, bytes);
-    lock.jobs[`${name}.png`]!.originals = [{ path: `${name}.original.png`, sha256: sha256(bytes), bytes: bytes.length }];
+    lock.jobs[`${name}.png`]!.originals = [
+      { path: `${name}.original.png`, sha256: sha256(bytes), bytes: bytes.length },
+    ];
   }
   place.write('b.json.lock.json', JSON.stringify(lock));
   place.write('b.original.png', 'mine');
-  expect(await imggen(['batch', 'b.json', '--check'], { place })).toMatchObject({ exit: 9, stdout: expect.stringMatching(/^(.*: its original was to be removed\n){2}$/) as string });
-  expect(await imggen(['batch', 'b.json'], { place, gateway: api })).toMatchObject({ exit: 0, files: ['a.png', 'b.json', 'b.json.lock.json', 'b.original.png', 'b.png'] });
+  expect(await imggen(['batch', 'b.json', '--check'], { place })).toMatchObject({
+    exit: 9,
+    stdout: expect.stringMatching(/^(.*: its original was to be removed\n){2}$/) as string,
+  });
+  expect(await imggen(['batch', 'b.json'], { place, gateway: api })).toMatchObject({
+    exit: 0,
+    files: ['a.png', 'b.json', 'b.json.lock.json', 'b.original.png', 'b.png'],
+  });
   expect(place.read('b.original.png').toString()).toBe('mine');
   expect(await imggen(['batch', 'b.json', '--check'], { place })).toMatchObject({ exit: 0 });
   expect(api.posts()).toHaveLength(2);
@@ -149,7 +206,10 @@ test('killed, and then another image is wanted: what comes late of the first nev
   await run.end;
   isHeld = false;
   place.write('b.json', declared('second'));
-  expect(await imggen(['batch', 'b.json'], { place, gateway: api })).toMatchObject({ exit: 0, files: ['b.json', 'b.json.lock.json', 'fox.png'] });
+  expect(await imggen(['batch', 'b.json'], { place, gateway: api })).toMatchObject({
+    exit: 0,
+    files: ['b.json', 'b.json.lock.json', 'fox.png'],
+  });
   expect(await imggen(['resume'], { place, gateway: api })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   expect(place.sha256('fox.png')).toBe(sha256(image('cat.png')));
   expect(await imggen(['batch', 'b.json', '--check'], { place })).toMatchObject({ exit: 0 });
@@ -160,19 +220,38 @@ const shards = ['1/4', '2/4', '3/4', '4/4'] as const;
 const parts = shards.map((shard) => `${batchFile}.lock.${shard.replace('/', '-of-')}.json`);
 
 /** Runs four shards at once, each killed so many times, until every one of them is done. */
-async function runShards(bench: Bench, places: readonly { cwd: string; env: Record<string, string> }[], kills: number, random: () => number): Promise<void> {
-  await Promise.all(shards.map(async (shard, k) => {
-    const { cwd, env } = places[k]!;
-    for (let round = 0; round < kills; round += 1) {
-      await killed(bench.spawn(['batch', batchFile, '--shard', shard], { cwd, env }), [cwd, join(env.IMGGEN_STATE_DIR ?? bench.state, 'runs')], random);
-    }
-    await finish(bench, ['--shard', shard], { cwd, env });
-  }));
+async function runShards(
+  bench: Bench,
+  places: readonly { cwd: string; env: Record<string, string> }[],
+  kills: number,
+  random: () => number,
+): Promise<void> {
+  await Promise.all(
+    shards.map(async (shard, k) => {
+      const { cwd, env } = places[k]!;
+      for (let round = 0; round < kills; round += 1) {
+        await killed(
+          bench.spawn(['batch', batchFile, '--shard', shard], { cwd, env }),
+          [cwd, join(env.IMGGEN_STATE_DIR ?? bench.state, 'runs')],
+          random,
+        );
+      }
+      await finish(bench, ['--shard', shard], { cwd, env });
+    }),
+  );
 }
 
 /** Joins the parts, and looks whether anything is left. */
-async function judgeMerged(bench: Bench, cwd: string, declared: readonly Declared[], sandbox: CountedSandbox): Promise<void> {
-  expect(await bench.run(['batch', batchFile, '--merge-locks', ...parts], { cwd })).toMatchObject({ exit: 0, stdout: '' });
+async function judgeMerged(
+  bench: Bench,
+  cwd: string,
+  declared: readonly Declared[],
+  sandbox: CountedSandbox,
+): Promise<void> {
+  expect(await bench.run(['batch', batchFile, '--merge-locks', ...parts], { cwd })).toMatchObject({
+    exit: 0,
+    stdout: '',
+  });
   await judgeFiles(cwd, declared, parts);
   await isDone(bench, sandbox, cwd);
   // The parts have said what they had to say.
@@ -188,7 +267,12 @@ describe.each(seeds)('four shards at once, seed %i', (seed) => {
     const declared = twelve();
     declare(bench.cwd, declared);
     const env = reach(sandbox);
-    await runShards(bench, shards.map(() => ({ cwd: bench.cwd, env })), kills, seeded(seed));
+    await runShards(
+      bench,
+      shards.map(() => ({ cwd: bench.cwd, env })),
+      kills,
+      seeded(seed),
+    );
     await judgeMerged(bench, bench.cwd, declared, sandbox);
     const inFlight = await judgeCharges(declared, journalOf(bench.state), sandbox);
     if (kills === 0) expect(inFlight).toBe(0);
@@ -201,9 +285,14 @@ describe.each(seeds)('four shards at once, seed %i', (seed) => {
     const declared = twelve();
     declare(bench.cwd, declared);
     const env = reach(sandbox);
-    expect(await bench.run(['batch', batchFile, '--only', 'plain*', '--only', 'gone*'], { env })).toMatchObject({ exit: 0 });
+    expect(await bench.run(['batch', batchFile, '--only', 'plain*', '--only', 'gone*'], { env })).toMatchObject({
+      exit: 0,
+    });
     const states = shards.map((_shard, k) => join(bench.root, `state-${k}`));
-    const places = shards.map((_shard, k) => ({ cwd: bench.directory(`machine-${k}`), env: { ...env, IMGGEN_STATE_DIR: states[k]! } }));
+    const places = shards.map((_shard, k) => ({
+      cwd: bench.directory(`machine-${k}`),
+      env: { ...env, IMGGEN_STATE_DIR: states[k]! },
+    }));
     for (const { cwd } of places) cpSync(bench.cwd, cwd, { recursive: true });
     await runShards(bench, places, kills, seeded(seed));
     // What a job of CI does with the artifacts of the others.
@@ -229,7 +318,13 @@ describe('two at once on one file', () => {
     return { bench, sandbox, declared, env, child, end };
   }
 
-  const refused = { exit: 8, stdout: '', stderr: expect.stringMatching(/^error: another imggen batch works on images\.json\.lock\.json \(process \d+ on .*\)\nhint: .*\n$/) as string };
+  const refused = {
+    exit: 8,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^error: another imggen batch works on images\.json\.lock\.json \(process \d+ on .*\)\nhint: .*\n$/,
+    ) as string,
+  };
 
   test('the second is refused, and the first is not disturbed', async () => {
     const { bench, sandbox, declared, env, end } = await begun();
@@ -258,7 +353,9 @@ describe('two at once on one file', () => {
     const sandbox = await countedSandbox(bench, ['--latency', '500']);
     const declared = twelve();
     declare(bench.cwd, declared);
-    const ends = await Promise.all(Array.from({ length: 5 }, () => bench.run(['batch', batchFile], { env: reach(sandbox) })));
+    const ends = await Promise.all(
+      Array.from({ length: 5 }, () => bench.run(['batch', batchFile], { env: reach(sandbox) })),
+    );
     expect(ends.map(({ exit }) => exit).sort((a, b) => Number(a) - Number(b))).toEqual([0, 8, 8, 8, 8]);
     await judgeFiles(bench.cwd, declared);
     expect(await judgeCharges(declared, journalOf(bench.state), sandbox)).toBe(0);
@@ -283,7 +380,10 @@ describe('what one begins and another does', () => {
     await run.end;
     // The ids of runs tell which of two is the later by their second.
     await after(1000);
-    return { api, batch: async (...more: string[]) => await imggen(['batch', 'p.txt', ...more], { place, gateway: api }) };
+    return {
+      api,
+      batch: async (...more: string[]) => await imggen(['batch', 'p.txt', ...more], { place, gateway: api }),
+    };
   }
 
   test.each([
@@ -338,9 +438,14 @@ describe.each([
     expect(promptsOf(api)).toEqual(['four', 'one', 'three', 'two']);
     isHeld = false;
     const again = await imggen(['batch', 'prompts.txt'], { place, gateway: api });
-    expect(again).toMatchObject({ exit: 0, stdout: expect.stringMatching(/^((three|four|five|six)-1\.png\n){4}$/) as string });
+    expect(again).toMatchObject({
+      exit: 0,
+      stdout: expect.stringMatching(/^((three|four|five|six)-1\.png\n){4}$/) as string,
+    });
     expect(promptsOf(api)).toEqual(['five', 'four', 'four', 'one', 'six', 'three', 'three', 'two']);
-    expect(again.files).toEqual([...prompts.map((prompt) => `${prompt}-1.png`), 'prompts.txt', 'prompts.txt.lock.json'].sort());
+    expect(again.files).toEqual(
+      [...prompts.map((prompt) => `${prompt}-1.png`), 'prompts.txt', 'prompts.txt.lock.json'].sort(),
+    );
   });
 
   test('while images are downloaded: the next batch has them without a generation', async () => {
@@ -391,7 +496,10 @@ describe.each([
 
 /** What a gateway was asked for, in the order of the alphabet. */
 function promptsOf(api: Gateway): string[] {
-  return api.posts().map(({ prompt }) => prompt as string).sort();
+  return api
+    .posts()
+    .map(({ prompt }) => prompt as string)
+    .sort();
 }
 
 describe('a server that has too much to do', () => {
@@ -414,7 +522,10 @@ describe('a server that has too much to do', () => {
     expect(await run.end).toMatchObject({ exit: 130 });
     // Three had its turn, and did not take it.
     expect(promptsOf(api)).toEqual(['one', 'two']);
-    expect(await imggen(['history', '--json'], { place })).toMatchObject({ exit: 0, stdout: expect.not.stringContaining('unknown') as string });
+    expect(await imggen(['history', '--json'], { place })).toMatchObject({
+      exit: 0,
+      stdout: expect.not.stringContaining('unknown') as string,
+    });
   });
 
   test('for good is exit 5: nothing is charged, and the next batch does all of it', async () => {
@@ -422,7 +533,9 @@ describe('a server that has too much to do', () => {
     const declared = twelve();
     declare(bench.cwd, declared);
     const storm = await countedSandbox(bench, ['--fault', '429']);
-    const { exit, stderr } = await bench.run(['batch', batchFile, '--retries', '1', '--concurrency', '12'], { env: reach(storm) });
+    const { exit, stderr } = await bench.run(['batch', batchFile, '--retries', '1', '--concurrency', '12'], {
+      env: reach(storm),
+    });
     expect(exit, stderr).toBe(5);
     expect(stderr).toMatch(/12 jobs failed\n/);
     expect(await storm.charged()).toBe(0);
@@ -446,33 +559,49 @@ describe('a server that has too much to do', () => {
 
 /** How this user may be in a count of processes of its own, as a container is; none where the system forbids it. */
 const unshare = '/usr/bin/unshare';
-const waysToCount = [['-pf'], ['-rpf']].map((flags) => [...flags, '--mount-proc', '--kill-child']).filter((flags) => spawnSync(unshare, [...flags, 'true']).status === 0).slice(0, 1);
+const waysToCount = [['-pf'], ['-rpf']]
+  .map((flags) => [...flags, '--mount-proc', '--kill-child'])
+  .filter((flags) => spawnSync(unshare, [...flags, 'true']).status === 0)
+  .slice(0, 1);
 
-test.each(waysToCount)('two containers that share a host name: only one works on a lock file, and on a run', async (...flags) => {
-  const bench = newBench();
-  let isHeld = true;
-  const api = await gateway({
-    generation: () => documented('{{origin}}/late.png'),
-    paths: { '/late.png': async () => (isHeld ? await silence() : { body: image('cat.png') }) },
-  });
-  writeFileSync(join(bench.cwd, 'b.json'), JSON.stringify({ images: [{ prompt: 'x', out: 'x.png' }] }));
-  const env = { IMGGEN_BASE_URL: api.baseUrl };
-  const container = (script: string, ...args: string[]) => bench.spawnOther(unshare, [...flags, 'sh', '-c', script, process.execPath, program, ...args], { env });
-  // Its number is none that a thread of the other has.
-  const first = container('while [ "$((k += 1))" -le 100 ]; do (:); done; "$0" "$@"; exit $?', 'batch', 'b.json');
-  await until(() => api.gets().length > 0);
-  const second = await ended(container('exec "$0" "$@"', 'batch', 'b.json'));
-  expect(second).toMatchObject({ exit: 8, stderr: expect.stringMatching(new RegExp(`another imggen batch works on b.json.lock.json \\(process \\d+ on ${hostname()}\\)`)) as string });
-  expect(await ended(container('exec "$0" "$@"', 'resume'))).toMatchObject({ exit: 0, stderr: expect.stringContaining('nothing to resume') as string });
-  expect(await bench.history()).toMatchObject([{ state: 'running' }]);
+test.each(waysToCount)(
+  'two containers that share a host name: only one works on a lock file, and on a run',
+  async (...flags) => {
+    const bench = newBench();
+    let isHeld = true;
+    const api = await gateway({
+      generation: () => documented('{{origin}}/late.png'),
+      paths: { '/late.png': async () => (isHeld ? await silence() : { body: image('cat.png') }) },
+    });
+    writeFileSync(join(bench.cwd, 'b.json'), JSON.stringify({ images: [{ prompt: 'x', out: 'x.png' }] }));
+    const env = { IMGGEN_BASE_URL: api.baseUrl };
+    const container = (script: string, ...args: string[]) =>
+      bench.spawnOther(unshare, [...flags, 'sh', '-c', script, process.execPath, program, ...args], { env });
+    // Its number is none that a thread of the other has.
+    const first = container('while [ "$((k += 1))" -le 100 ]; do (:); done; "$0" "$@"; exit $?', 'batch', 'b.json');
+    await until(() => api.gets().length > 0);
+    const second = await ended(container('exec "$0" "$@"', 'batch', 'b.json'));
+    expect(second).toMatchObject({
+      exit: 8,
+      stderr: expect.stringMatching(
+        new RegExp(`another imggen batch works on b.json.lock.json \\(process \\d+ on ${hostname()}\\)`),
+      ) as string,
+    });
+    expect(await ended(container('exec "$0" "$@"', 'resume'))).toMatchObject({
+      exit: 0,
+      stderr: expect.stringContaining('nothing to resume') as string,
+    });
+    expect(await bench.history()).toMatchObject([{ state: 'running' }]);
 
-  first.kill('SIGKILL');
-  await once(first, 'close');
-  isHeld = false;
-  // As if a minute had passed.
-  const runs = join(bench.state, 'runs');
-  const before = Date.now() / 1000 - 61;
-  for (const path of [join(bench.cwd, 'b.json.lock.jsonl'), ...readdirSync(runs).map((name) => join(runs, name))]) utimesSync(path, before, before);
-  expect(await ended(container('exec "$0" "$@"', 'batch', 'b.json'))).toMatchObject({ exit: 0, stdout: 'x.png\n' });
-  expect(api.posts()).toHaveLength(1);
-});
+    first.kill('SIGKILL');
+    await once(first, 'close');
+    isHeld = false;
+    // As if a minute had passed.
+    const runs = join(bench.state, 'runs');
+    const before = Date.now() / 1000 - 61;
+    for (const path of [join(bench.cwd, 'b.json.lock.jsonl'), ...readdirSync(runs).map((name) => join(runs, name))])
+      utimesSync(path, before, before);
+    expect(await ended(container('exec "$0" "$@"', 'batch', 'b.json'))).toMatchObject({ exit: 0, stdout: 'x.png\n' });
+    expect(api.posts()).toHaveLength(1);
+  },
+);

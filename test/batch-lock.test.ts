@@ -21,13 +21,27 @@ async function drawn(...names: string[]): Promise<{ project: Project; api: Gatew
 describe('the lock file', () => {
   test('has the jobs in the order of their names, each as it was made', async () => {
     const { project, api } = await drawn('b', 'C', 'a/z', 'ä');
-    expect(project.place.files()).toEqual(['C.png', 'a/z.png', 'b.png', 'images.yaml', 'images.yaml.lock.json', 'ä.png']);
+    expect(project.place.files()).toEqual([
+      'C.png',
+      'a/z.png',
+      'b.png',
+      'images.yaml',
+      'images.yaml.lock.json',
+      'ä.png',
+    ]);
     const lock = project.lock();
     expect(Object.keys(lock)).toEqual(['C.png', 'a/z.png', 'b.png', 'ä.png']);
     expect(lock['b.png']).toEqual({
-      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/), processing: null, outputs: [], originals: [{ path: 'b.png', sha256: project.place.sha256('b.png'), bytes: project.place.read('b.png').length }],
-      run: expect.stringMatching(/^\d{8}T\d{9}-[0-9a-f]{8}$/), model: 'gpt-image-1.5', request_id: 'req-0123456789', task_id: 'task-7f3a',
-      usage: { images: 1, seconds: 12, input_tokens: 10, total_tokens: 1066, output_tokens: 1056 }, generated: expect.stringMatching(/^\d{4}-.*Z$/),
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+      processing: null,
+      outputs: [],
+      originals: [{ path: 'b.png', sha256: project.place.sha256('b.png'), bytes: project.place.read('b.png').length }],
+      run: expect.stringMatching(/^\d{8}T\d{9}-[0-9a-f]{8}$/),
+      model: 'gpt-image-1.5',
+      request_id: 'req-0123456789',
+      task_id: 'task-7f3a',
+      usage: { images: 1, seconds: 12, input_tokens: 10, total_tokens: 1066, output_tokens: 1056 },
+      generated: expect.stringMatching(/^\d{4}-.*Z$/),
     });
     const before = project.place.read('images.yaml.lock.json');
     expect((await project.run()).exit).toBe(0);
@@ -44,7 +58,11 @@ describe('the lock file', () => {
 
   test.each([
     ['cut off', (text: string) => text.slice(0, -20)],
-    ['in conflict', (text: string) => text.replace('    "x.png": {', '<<<<<<< HEAD\n    "x.png": {\n=======\n    "x.png": {\n>>>>>>> other')],
+    [
+      'in conflict',
+      (text: string) =>
+        text.replace('    "x.png": {', '<<<<<<< HEAD\n    "x.png": {\n=======\n    "x.png": {\n>>>>>>> other'),
+    ],
     ['something else', () => '[]\n'],
     ['of a later version', (text: string) => text.replace('"version": 1', '"version": 2')],
   ])('that is %s stops everything', async (_name, broken) => {
@@ -61,15 +79,24 @@ describe('the lock file', () => {
   });
 
   test('has one batch at a time, and can be checked meanwhile', async () => {
-    const api = await gateway({ generation: drawing((prompt, times) => (prompt === 'slow' && times === 1 ? silence() : undefined)) });
+    const api = await gateway({
+      generation: drawing((prompt, times) => (prompt === 'slow' && times === 1 ? silence() : undefined)),
+    });
     const project = new Project({ images: named('quick', 'slow') }, { server: api });
     const running = start(['batch', project.file, '--json'], project.setup());
     await running.saw(/"type":"saved","job":"quick.png"/);
-    expect(await project.run()).toMatchObject({ exit: 8, stdout: '', stderr: expect.stringContaining('another imggen batch works on images.yaml.lock.json') });
+    expect(await project.run()).toMatchObject({
+      exit: 8,
+      stdout: '',
+      stderr: expect.stringContaining('another imggen batch works on images.yaml.lock.json'),
+    });
     expect(await project.check()).toEqual(['slow.png: its run was not finished']);
     running.kill('SIGINT');
     const { exit, stdout } = await running.end;
-    expect({ exit, summary: eventsOf(stdout).at(-1) }).toMatchObject({ exit: 130, summary: { type: 'summary', saved: 1, exit: 130 } });
+    expect({ exit, summary: eventsOf(stdout).at(-1) }).toMatchObject({
+      exit: 130,
+      summary: { type: 'summary', saved: 1, exit: 130 },
+    });
     expect((await project.run()).exit).toBe(0);
     expect(prompts(api)).toEqual(['quick', 'slow', 'slow']);
     expect(await project.check()).toEqual([]);
@@ -77,10 +104,20 @@ describe('the lock file', () => {
   });
 
   test('knows a run that was not finished: what was paid for is fetched', async () => {
-    const downloads = [{ status: 500 }, { headers: { 'content-type': 'image/png' }, body: readFileSync(new URL('fixtures/images/cat.png', import.meta.url)) }];
+    const downloads = [
+      { status: 500 },
+      {
+        headers: { 'content-type': 'image/png' },
+        body: readFileSync(new URL('fixtures/images/cat.png', import.meta.url)),
+      },
+    ];
     const api = await gateway({ generation: [documented('{{origin}}/late.png')], paths: { '/late.png': downloads } });
     const project = new Project({ images: named('x') }, { server: api });
-    expect(await project.run('--retries', '0')).toMatchObject({ exit: 7, stdout: '', stderr: expect.stringContaining('1 of 1 image is not saved') });
+    expect(await project.run('--retries', '0')).toMatchObject({
+      exit: 7,
+      stdout: '',
+      stderr: expect.stringContaining('1 of 1 image is not saved'),
+    });
     expect(await project.check()).toEqual(['x.png: its run was not finished']);
     expect((await project.run('--dry-run')).stdout).toBe('resume x.png (its run was not finished)\n');
     expect(await project.run()).toMatchObject({ exit: 0, stdout: 'x.png\n' });
@@ -93,16 +130,31 @@ test('--check writes nothing, and needs nothing that can be written', async () =
   const { project } = await drawn('x', 'y');
   project.declare({ images: named('x', 'z') });
   const { cwd } = project.place;
-  const looks = () => readdirSync(cwd).map((name) => [name, statSync(join(cwd, name)).mtimeMs]).concat([['.', statSync(cwd).mtimeMs]]);
+  const looks = () =>
+    readdirSync(cwd)
+      .map((name) => [name, statSync(join(cwd, name)).mtimeMs])
+      .concat([['.', statSync(cwd).mtimeMs]]);
   chmodSync(cwd, 0o555);
   const before = looks();
-  const env = { IMGGEN_BASE_URL: 'http://127.0.0.1:1', IMGGEN_API_KEY: undefined, IMGGEN_STATE_DIR: '/proc/nothing', IMGGEN_CONFIG_DIR: '/proc/nothing' };
+  const env = {
+    IMGGEN_BASE_URL: 'http://127.0.0.1:1',
+    IMGGEN_API_KEY: undefined,
+    IMGGEN_STATE_DIR: '/proc/nothing',
+    IMGGEN_CONFIG_DIR: '/proc/nothing',
+  };
   const { exit, stdout, stderr } = await project.runWith({ env }, '--check', '--shard', '1/1');
-  expect({ exit, stdout, stderr }).toEqual({ exit: 9, stdout: 'z.png: new\n', stderr: '1 out of date, 1 up to date\n' });
+  expect({ exit, stdout, stderr }).toEqual({
+    exit: 9,
+    stdout: 'z.png: new\n',
+    stderr: '1 out of date, 1 up to date\n',
+  });
   expect(looks()).toEqual(before);
   chmodSync(cwd, 0o755);
   expect(JSON.parse((await project.run('--check', '--json')).stdout)).toEqual({
-    check: true, due: [{ job: 'z.png', line: 4, work: 'generate', why: 'new' }], up_to_date: 1, exit: 9,
+    check: true,
+    due: [{ job: 'z.png', line: 4, work: 'generate', why: 'new' }],
+    up_to_date: 1,
+    exit: 9,
   });
 });
 
@@ -117,10 +169,19 @@ describe('a file that has the name of the log', () => {
     const log = `${stem}.jsonl`;
     if (log !== file) project.place.write(log, data);
     const before = [project.place.files(), project.place.read(log).toString()];
-    for (const args of [[], ['--check'], ['--dry-run'], ['--force', '--overwrite'], ['--prune', '--yes'], ['--merge-locks', `${stem}.json`]]) {
+    for (const args of [
+      [],
+      ['--check'],
+      ['--dry-run'],
+      ['--force', '--overwrite'],
+      ['--prune', '--yes'],
+      ['--merge-locks', `${stem}.json`],
+    ]) {
       const { exit, stdout, stderr } = await project.run('--lock', `${stem}.json`, ...args);
       expect({ args, exit, stdout }).toEqual({ args, exit: 2, stdout: '' });
-      expect(stderr).toMatch(new RegExp(`^error: ${log} is no log of a lock file, and would be taken for one$.*--lock`, 'ms'));
+      expect(stderr).toMatch(
+        new RegExp(`^error: ${log} is no log of a lock file, and would be taken for one$.*--lock`, 'ms'),
+      );
     }
     expect([project.place.files(), project.place.read(log).toString()]).toEqual(before);
     expect(api.requests).toEqual([]);
@@ -130,7 +191,10 @@ describe('a file that has the name of the log', () => {
     const { project, api } = await drawn('x');
     project.place.write('images.yaml.lock.1-of-2.jsonl', '[1]\n');
     for (const args of [[], ['--shard', '1/2'], ['--merge-locks', 'images.yaml.lock.1-of-2.jsonl']]) {
-      expect(await project.run('--force', ...args)).toMatchObject({ exit: 2, stderr: expect.stringContaining('images.yaml.lock.1-of-2.jsonl is no log of a lock file') });
+      expect(await project.run('--force', ...args)).toMatchObject({
+        exit: 2,
+        stderr: expect.stringContaining('images.yaml.lock.1-of-2.jsonl is no log of a lock file'),
+      });
     }
     expect(project.place.read('images.yaml.lock.1-of-2.jsonl').toString()).toBe('[1]\n');
     expect(api.posts()).toHaveLength(1);
@@ -152,7 +216,10 @@ describe('what cannot be read where an image was', () => {
     expect(await run('--check')).toMatchObject({ exit: 9, stdout: 'y.png: y.png was altered\n' });
     expect(await run('--dry-run')).toMatchObject({ exit: 0, stdout: 'generate y.png (y.png was altered)\n' });
     project.declare({ images: named('x') });
-    expect(await run('--prune', '--yes')).toMatchObject({ exit: 0, stderr: expect.stringContaining('warning: y.png was altered, and stays\n') });
+    expect(await run('--prune', '--yes')).toMatchObject({
+      exit: 0,
+      stderr: expect.stringContaining('warning: y.png was altered, and stays\n'),
+    });
     expect(Object.keys(project.lock())).toEqual(['x.png']);
     expect(api.posts()).toHaveLength(2);
   });
@@ -176,7 +243,9 @@ describe('the sandbox', () => {
     for (const args of [[], ['--force']]) {
       const { exit, stdout, stderr } = await project.run('--sandbox', ...args);
       expect({ exit, stdout }).toEqual({ exit: 8, stdout: '' });
-      expect(stderr).toContain('images.yaml:2:5: x.png was paid for (the sandbox would replace it; --overwrite lets it)');
+      expect(stderr).toContain(
+        'images.yaml:2:5: x.png was paid for (the sandbox would replace it; --overwrite lets it)',
+      );
     }
     expect(project.place.sha256('x.png')).toBe(real);
     expect((await project.run('--sandbox', '--overwrite')).exit).toBe(0);
@@ -199,7 +268,11 @@ describe('the sandbox', () => {
     const project = new Project({ images: named('x') }, { server: api });
     expect((await project.run()).exit).toBe(0);
     expect((await project.run('--force', '--retries', '0')).exit).toBe(7);
-    expect(await project.run('--sandbox')).toMatchObject({ exit: 8, stdout: '', stderr: expect.stringContaining('x.png was paid for') });
+    expect(await project.run('--sandbox')).toMatchObject({
+      exit: 8,
+      stdout: '',
+      stderr: expect.stringContaining('x.png was paid for'),
+    });
     expect(api.posts()).toHaveLength(2);
   });
 });
@@ -207,17 +280,28 @@ describe('the sandbox', () => {
 describe('--shard', () => {
   const names = Array.from({ length: 20 }, (_, k) => `image-${k}`);
   /** As README describes it: the hash of the first file. */
-  const shardOf = (key: string, count: number) => (createHash('sha256').update(key).digest().readUInt32BE(0) % count) + 1;
+  const shardOf = (key: string, count: number) =>
+    (createHash('sha256').update(key).digest().readUInt32BE(0) % count) + 1;
 
   test('shares the jobs of a file, and the parts of the lock are joined', async () => {
     const api = await gateway({ generation: drawing() });
     const project = new Project({ images: named(...names) }, { server: api });
     // Each of them sees what the others are about to save.
-    const all = (count: number) => Array.from({ length: count }, async (_, k) => await project.runWith({ unchecked: true }, '--json', '--shard', `${k + 1}/${count}`));
+    const all = (count: number) =>
+      Array.from(
+        { length: count },
+        async (_, k) => await project.runWith({ unchecked: true }, '--json', '--shard', `${k + 1}/${count}`),
+      );
     for (const [position, { exit, stdout }] of (await Promise.all(all(3))).entries()) {
       const events = eventsOf(stdout);
       const started = events.flatMap(({ type, job }) => (type === 'started' && job !== undefined ? [job] : []));
-      expect({ exit, started: started.sort() }).toEqual({ exit: 0, started: names.map((name) => `${name}.png`).filter((key) => shardOf(key, 3) === position + 1).sort() });
+      expect({ exit, started: started.sort() }).toEqual({
+        exit: 0,
+        started: names
+          .map((name) => `${name}.png`)
+          .filter((key) => shardOf(key, 3) === position + 1)
+          .sort(),
+      });
       expect(Object.keys(project.lock(`images.yaml.lock.${position + 1}-of-3.json`)).sort()).toEqual(started);
     }
     expect(prompts(api).sort()).toEqual([...names].sort());
@@ -235,7 +319,10 @@ describe('--shard', () => {
 
     // A shard knows the joined lock, and takes only what is new.
     project.declare({ images: named(...names, 'new') });
-    const again = (await Promise.all(all(2))).map(({ exit, stdout }) => [exit, eventsOf(stdout).flatMap(({ type, paths }) => (type === 'saved' ? paths : []))]);
+    const again = (await Promise.all(all(2))).map(({ exit, stdout }) => [
+      exit,
+      eventsOf(stdout).flatMap(({ type, paths }) => (type === 'saved' ? paths : [])),
+    ]);
     expect(again).toEqual([1, 2].map((index) => [0, shardOf('new.png', 2) === index ? ['new.png'] : []]));
     expect(api.posts()).toHaveLength(21);
     expect(await project.check()).toEqual([]);
@@ -244,14 +331,18 @@ describe('--shard', () => {
   test('and --only narrow down together', async () => {
     const api = await gateway({ generation: drawing() });
     const project = new Project({ images: named(...names) }, { server: api });
-    for (const index of [1, 2]) expect((await project.run('--shard', `${index}/2`, '--only', 'image-1?.png')).exit).toBe(0);
+    for (const index of [1, 2])
+      expect((await project.run('--shard', `${index}/2`, '--only', 'image-1?.png')).exit).toBe(0);
     expect(prompts(api).sort()).toEqual(names.slice(10).sort());
   });
 
   test('a part that is not there is no part', async () => {
     const { project } = await drawn('x');
     const before = project.place.read('images.yaml.lock.json');
-    expect(await project.run('--merge-locks', 'images.yaml.lock.1-of-2.json')).toMatchObject({ exit: 2, stderr: expect.stringContaining('there is no lock part') });
+    expect(await project.run('--merge-locks', 'images.yaml.lock.1-of-2.json')).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('there is no lock part'),
+    });
     expect(project.place.read('images.yaml.lock.json')).toEqual(before);
   });
 });
@@ -283,12 +374,20 @@ describe('--prune', () => {
 
   test('needs somebody to ask, or --yes', async () => {
     const project = await outgrown();
-    expect(await project.run('--prune')).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining('add --yes') });
+    expect(await project.run('--prune')).toMatchObject({
+      exit: 2,
+      stdout: '',
+      stderr: expect.stringContaining('add --yes'),
+    });
     expect(await project.run('--prune', '--yes', '--shard', '1/2')).toMatchObject({ exit: 2, stdout: '' });
     expect(project.images).toEqual(all);
   });
 
-  test.each([['n', 130, all], ['', 130, all], ['yes', 0, ['kept.png', 'mine.png']]])('asks on a terminal: %j', async (answer, exit, left) => {
+  test.each([
+    ['n', 130, all],
+    ['', 130, all],
+    ['yes', 0, ['kept.png', 'mine.png']],
+  ])('asks on a terminal: %j', async (answer, exit, left) => {
     const project = await outgrown();
     const terminal = pty(['batch', project.file, '--prune'], project.setup());
     await terminal.saw('Remove the files of these 3 jobs, which are gone? [y/N]');

@@ -62,7 +62,9 @@ describe('what is newer than a run is not replaced by it', () => {
     const { api, repair } = await withLateDownloads();
     const project = new Project({ images: [{ prompt: 'x' }] }, { server: api });
     project.place.write('cat.png', 'old');
-    expect((await imggen(['late one', '-o', 'cat.png', '--overwrite', '--retries', '0'], project.setup())).exit).toBe(7);
+    expect((await imggen(['late one', '-o', 'cat.png', '--overwrite', '--retries', '0'], project.setup())).exit).toBe(
+      7,
+    );
     project.place.write('cat.png', `${mine}, later`);
     repair();
     expect((await imggen(['resume'], project.setup())).exit).toBe(0);
@@ -99,9 +101,13 @@ test('an image that a killed run had named and not noted is its own', async () =
   const [entry] = Object.entries(project.lock());
   const [key, { run }] = entry as [string, { run: string }];
   const journal = join(project.place.state, 'runs', `${run}.jsonl`);
-  const noted = readFileSync(journal, 'utf8').split('\n').filter((line) => !/"type":"(saved|made|released)"/.test(line));
+  const noted = readFileSync(journal, 'utf8')
+    .split('\n')
+    .filter((line) => !/"type":"(saved|made|released)"/.test(line));
   writeFileSync(journal, noted.join('\n').replaceAll(/"pid":\d+/g, '"pid":99999999'));
-  const { fingerprint } = (project.place.json('images.yaml.lock.json').jobs as Record<string, { fingerprint: string }>)[key] as { fingerprint: string };
+  const { fingerprint } = (project.place.json('images.yaml.lock.json').jobs as Record<string, { fingerprint: string }>)[
+    key
+  ] as { fingerprint: string };
   rmSync(join(project.place.cwd, 'images.yaml.lock.json'));
   project.place.write('images.yaml.lock.jsonl', `${JSON.stringify({ type: 'begun', key, fingerprint, run })}\n`);
   expect((await project.run()).exit).toBe(0);
@@ -153,7 +159,10 @@ describe('one file is one job’s', () => {
 
 test('a run of the sandbox that was cut off is no run of the real API', async () => {
   const api = await gateway({ generation: drawing() });
-  const project = new Project({ images: [{ prompt: 'x', out: 'hero.png', variants: [{ out: 'in/the/way.webp' }] }] }, { server: api });
+  const project = new Project(
+    { images: [{ prompt: 'x', out: 'hero.png', variants: [{ out: 'in/the/way.webp' }] }] },
+    { server: api },
+  );
   writeFileSync(join(project.place.cwd, 'in'), '');
   expect((await project.run('--sandbox')).exit).not.toBe(0);
   rmSync(join(project.place.cwd, 'in'));

@@ -30,7 +30,10 @@ async function troubled(...names: string[]): Promise<{ project: Project; api: Ga
 test('what stops all of it ends the wait of those that were asked to wait', async () => {
   const limited = refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': '250' });
   let asked = 0;
-  const late = () => new Promise<Answer>((resolve) => void until(() => asked === 2).then(() => setTimeout(resolve, 300, troubles.key as Answer)));
+  const late = () =>
+    new Promise<Answer>(
+      (resolve) => void until(() => asked === 2).then(() => setTimeout(resolve, 300, troubles.key as Answer)),
+    );
   const generation = async ({ body }: { body: string }) => {
     asked += 1;
     return body.includes('"patient"') ? limited : await late();
@@ -41,17 +44,25 @@ test('what stops all of it ends the wait of those that were asked to wait', asyn
   expect(stderr).toContain('1 job was not begun');
 });
 
-test.each([[[]], [['--json']]])('where stdout is full nothing more is begun, and what is under way is saved: %j', async (args) => {
-  const api = await gateway({ generation: drawing() });
-  const project = new Project({ images: named('a', 'b', 'c', 'd') }, { server: api });
-  const { exit, stderr } = await project.runWith({ stdout: openSync('/dev/full', 'w') }, '--concurrency', '2', ...args);
-  expect(exit).toBe(8);
-  expect(stderr).toContain('cannot write to stdout');
-  // Of JSON Lines the first comes before anything is sent.
-  expect(api.posts()).toHaveLength(args.length === 0 ? 2 : 0);
-  expect(project.images).toHaveLength(api.posts().length);
-  expect(await project.check()).toHaveLength(4 - api.posts().length);
-});
+test.each([[[]], [['--json']]])(
+  'where stdout is full nothing more is begun, and what is under way is saved: %j',
+  async (args) => {
+    const api = await gateway({ generation: drawing() });
+    const project = new Project({ images: named('a', 'b', 'c', 'd') }, { server: api });
+    const { exit, stderr } = await project.runWith(
+      { stdout: openSync('/dev/full', 'w') },
+      '--concurrency',
+      '2',
+      ...args,
+    );
+    expect(exit).toBe(8);
+    expect(stderr).toContain('cannot write to stdout');
+    // Of JSON Lines the first comes before anything is sent.
+    expect(api.posts()).toHaveLength(args.length === 0 ? 2 : 0);
+    expect(project.images).toHaveLength(api.posts().length);
+    expect(await project.check()).toHaveLength(4 - api.posts().length);
+  },
+);
 
 describe('failures', () => {
   test.each<[string, string[], number]>([
@@ -65,16 +76,25 @@ describe('failures', () => {
     const run = await project.run('--retries', '1');
     const good = names.filter((name) => /^[xy]$/.test(name));
     const bad = names.filter((name) => !good.includes(name));
-    expect({ exit: run.exit, stdout: run.stdout.split('\n').filter(Boolean).sort() }).toEqual({ exit, stdout: good.map((name) => `${name}.png`) });
+    expect({ exit: run.exit, stdout: run.stdout.split('\n').filter(Boolean).sort() }).toEqual({
+      exit,
+      stdout: good.map((name) => `${name}.png`),
+    });
     expect(project.images).toEqual(good.map((name) => `${name}.png`));
     expect(new Set(prompts(api))).toEqual(new Set(names));
     expect(run.stderr).toContain(`error: ${bad.length} ${bad.length === 1 ? 'job' : 'jobs'} failed\n`);
     const list = run.stderr.split('failed\n').at(-1);
-    for (const name of bad) expect(list).toMatch(new RegExp(`cause: ${name}\\.png \\(images\\.yaml:${2 + 2 * names.indexOf(name)}\\): \\S`));
+    for (const name of bad)
+      expect(list).toMatch(new RegExp(`cause: ${name}\\.png \\(images\\.yaml:${2 + 2 * names.indexOf(name)}\\): \\S`));
     expect(run.stderr).toMatch(/\nhint: .+\n$/);
   });
 
-  test.each<[string, number]>([['key', 3], ['forbidden', 3], ['credit', 5], ['paid', 5]])('that concern all stop at once: %s', async (name, exit) => {
+  test.each<[string, number]>([
+    ['key', 3],
+    ['forbidden', 3],
+    ['credit', 5],
+    ['paid', 5],
+  ])('that concern all stop at once: %s', async (name, exit) => {
     const { project, api } = await troubled(name, 'x', 'y');
     const run = await project.run('--concurrency', '1');
     expect({ exit: run.exit, stdout: run.stdout, posted: prompts(api) }).toEqual({ exit, stdout: '', posted: [name] });
@@ -100,22 +120,37 @@ describe('failures', () => {
     await running.saw(/"type":"failed","job":"key.png"/);
     refusedKey.happen();
     const { exit, stdout } = await running.end;
-    expect({ exit, posted: prompts(api).sort(), images: project.images }).toEqual({ exit: 3, posted: ['key', 'sent'], images: ['sent.png'] });
+    expect({ exit, posted: prompts(api).sort(), images: project.images }).toEqual({
+      exit: 3,
+      posted: ['key', 'sent'],
+      images: ['sent.png'],
+    });
     expect(eventsOf(stdout).at(-1)).toMatchObject({ saved: 1, failed: 1, skipped: 1, exit: 3 });
   });
 
   test('--fail-fast begins nothing more', async () => {
     const { project, api } = await troubled('refused', 'x', 'y');
     const run = await project.run('--concurrency', '1', '--fail-fast');
-    expect({ exit: run.exit, stdout: run.stdout, posted: prompts(api) }).toEqual({ exit: 4, stdout: '', posted: ['refused'] });
+    expect({ exit: run.exit, stdout: run.stdout, posted: prompts(api) }).toEqual({
+      exit: 4,
+      stdout: '',
+      posted: ['refused'],
+    });
     expect(run.stderr).toContain('2 jobs were not begun: --fail-fast');
   });
 
   test('an answer that does not come costs a --timeout, and is not repeated', async () => {
     const api = await gateway({ generation: drawing((prompt) => (prompt === 'slow' ? silence() : undefined)) });
-    const project = new Project({ images: [{ prompt: 'slow', name: 'slow', timeout: 0.3 }, ...named('x')] }, { server: api });
+    const project = new Project(
+      { images: [{ prompt: 'slow', name: 'slow', timeout: 0.3 }, ...named('x')] },
+      { server: api },
+    );
     const run = await project.run();
-    expect({ exit: run.exit, stdout: run.stdout, posted: prompts(api).sort() }).toEqual({ exit: 6, stdout: 'x.png\n', posted: ['slow', 'x'] });
+    expect({ exit: run.exit, stdout: run.stdout, posted: prompts(api).sort() }).toEqual({
+      exit: 6,
+      stdout: 'x.png\n',
+      posted: ['slow', 'x'],
+    });
   });
 
   test('no key is told of before anything is sent', async () => {
@@ -139,7 +174,13 @@ describe('failures', () => {
 describe('--max-images', () => {
   test('is a hard limit', async () => {
     const sandbox = await sandboxProcess();
-    const images = [1, 2, 3, 4].map((k) => ({ prompt: `${k}`, name: `${k}`, count: 2, model: 'dall-e-2', size: '256x256' }));
+    const images = [1, 2, 3, 4].map((k) => ({
+      prompt: `${k}`,
+      name: `${k}`,
+      count: 2,
+      model: 'dall-e-2',
+      size: '256x256',
+    }));
     const project = new Project({ images }, { server: sandbox });
     const first = await project.run('--max-images', '5');
     expect(first.exit).toBe(7);
@@ -194,7 +235,8 @@ describe('the pace', () => {
     const [second, third] = [event(), event()];
     const api = await gateway({
       generation: drawing(async (prompt) => {
-        if (prompt === 'limited') return refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': '100' });
+        if (prompt === 'limited')
+          return refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': '100' });
         if (prompt === 'second') await second.happened;
         if (prompt === 'third') await third.happened;
         return cats(1);
@@ -217,7 +259,9 @@ describe('the pace', () => {
   });
 
   test('a server that asks for more patience than anybody has ends the batch', async () => {
-    const api = await gateway({ generation: [refusal(429, 'Come back tomorrow.', 'rate_limit_exceeded', { 'retry-after': '86400' })] });
+    const api = await gateway({
+      generation: [refusal(429, 'Come back tomorrow.', 'rate_limit_exceeded', { 'retry-after': '86400' })],
+    });
     const project = new Project({ images: named('x', 'y', 'z') }, { server: api });
     const run = await project.run('--concurrency', '1');
     expect({ exit: run.exit, stdout: run.stdout }).toEqual({ exit: 5, stdout: '' });
@@ -241,7 +285,9 @@ describe('Ctrl-C', () => {
       asked.happen();
       return silence();
     };
-    const api = await gateway({ generation: drawing((prompt, times) => (prompt === 'slow' && times === 1 ? never() : undefined)) });
+    const api = await gateway({
+      generation: drawing((prompt, times) => (prompt === 'slow' && times === 1 ? never() : undefined)),
+    });
     const project = new Project({ images: named('x', 'slow', 'y', 'z') }, { server: api });
     const running = start(['batch', project.file, '--concurrency', '1'], project.setup());
     await asked.happened;
@@ -250,7 +296,11 @@ describe('Ctrl-C', () => {
     expect({ exit, stdout }).toEqual({ exit: 130, stdout: 'x.png\n' });
     expect(stderr).toContain('2 jobs were not begun: interrupted');
     expect((await project.run()).exit).toBe(0);
-    expect(prompts(api).filter((prompt) => prompt !== 'slow').sort()).toEqual(['x', 'y', 'z']);
+    expect(
+      prompts(api)
+        .filter((prompt) => prompt !== 'slow')
+        .sort(),
+    ).toEqual(['x', 'y', 'z']);
     expect(project.images).toEqual(['slow.png', 'x.png', 'y.png', 'z.png']);
   });
 
@@ -274,6 +324,9 @@ describe('Ctrl-C', () => {
     await running.saw(/"type":"started"/);
     running.kill('SIGTERM');
     const { exit, stdout } = await running.end;
-    expect({ exit, summary: eventsOf(stdout).at(-1) }).toMatchObject({ exit: 143, summary: { type: 'summary', exit: 143 } });
+    expect({ exit, summary: eventsOf(stdout).at(-1) }).toMatchObject({
+      exit: 143,
+      summary: { type: 'summary', exit: 143 },
+    });
   });
 });

@@ -9,7 +9,8 @@ import { after, until } from './support/puppet.ts';
 async function patient(): Promise<Gateway & { give: (prompt: string, answer?: Answer) => Promise<void> }> {
   const waiting = new Map<string, (answer: Answer) => void>();
   const api = await gateway({
-    generation: ({ body }) => new Promise((resolve) => waiting.set((JSON.parse(body) as { prompt: string }).prompt, resolve)),
+    generation: ({ body }) =>
+      new Promise((resolve) => waiting.set((JSON.parse(body) as { prompt: string }).prompt, resolve)),
   });
   const give = async (prompt: string, answer: Answer = cats()) => {
     await until(() => waiting.has(prompt));
@@ -31,7 +32,16 @@ const sequences = /\u001b\[[0-9;?]*[A-Za-z]/g;
 
 /** How wide text is: what East Asian writing and emoji fill two columns with, and a column for everything else. */
 function widthOf(text: string): number {
-  return [...text].reduce((sum, character) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(character) ? 2 : 1), 0);
+  return [...text].reduce(
+    (sum, character) =>
+      sum +
+      (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(
+        character,
+      )
+        ? 2
+        : 1),
+    0,
+  );
 }
 
 /** Every block that was drawn, line by line. */
@@ -45,13 +55,19 @@ describe('the live block', () => {
     const place = withPrompts('one', 'two', 'three', 'four');
     const api = await patient();
     const run = pty(['batch', 'p.txt', '--concurrency', '2'], { place, gateway: api });
-    await run.saw(/^4 jobs: 4 to do \(4 images to generate\)\n. 0 of 4 jobs · 0 images\n· one-1\.png · \d s · generating an image with \S+\n· two-1\.png · \d s · generating .*$/);
+    await run.saw(
+      /^4 jobs: 4 to do \(4 images to generate\)\n. 0 of 4 jobs · 0 images\n· one-1\.png · \d s · generating an image with \S+\n· two-1\.png · \d s · generating .*$/,
+    );
     expect(run.screen.cursorVisible).toBe(false);
     await run.saw(/\n· one-1\.png · [1-9] s · /);
     await api.give('two');
-    await run.saw(/^4 jobs: .*\n\[1\/4\] \d+\.\d s {2}two-1\.png\n. 1 of 4 jobs · 1 image · \d+ tokens · about \d+\.\d s left\n· one-1\.png · .*\n· three-1\.png · .*$/);
+    await run.saw(
+      /^4 jobs: .*\n\[1\/4\] \d+\.\d s {2}two-1\.png\n. 1 of 4 jobs · 1 image · \d+ tokens · about \d+\.\d s left\n· one-1\.png · .*\n· three-1\.png · .*$/,
+    );
     await api.give('three', refused);
-    await run.saw(/^error: \[2\/4\] three-1\.png \(p\.txt:3\): .*not this.*\n. 2 of 4 jobs · 1 failed · 1 image · \d+ tokens · about .* left\n· one-1\.png · .*\n· four-1\.png · .*$/m);
+    await run.saw(
+      /^error: \[2\/4\] three-1\.png \(p\.txt:3\): .*not this.*\n. 2 of 4 jobs · 1 failed · 1 image · \d+ tokens · about .* left\n· one-1\.png · .*\n· four-1\.png · .*$/m,
+    );
     await api.give('four');
     await run.saw(/^. 3 of 4 jobs · /m);
     await api.give('one');
@@ -138,13 +154,28 @@ describe('the live block', () => {
     const json = pty(['batch', 'p.txt', '--json', '--force'], { place, gateway: api });
     expect((await json.end).exit).toBe(0);
     expect(json.raw()).not.toContain('\u001b');
-    expect(json.raw().trim().split('\r\n').map((line) => (JSON.parse(line) as { type: string }).type)).toEqual(['planned', 'started', 'saved', 'summary']);
+    expect(
+      json
+        .raw()
+        .trim()
+        .split('\r\n')
+        .map((line) => (JSON.parse(line) as { type: string }).type),
+    ).toEqual(['planned', 'started', 'saved', 'summary']);
   });
 });
 
 describe('in a terminal of any size', () => {
   const cjk = '一只非常可爱的猫坐在窗台上看着外面的大雨想念它的朋友';
-  const many = ['one', cjk, 'three '.repeat(12).trim(), 'four', '👩‍👩‍👧 and 👍🏽 on a café’s naïve sign', 'six', 'seven', 'eight'];
+  const many = [
+    'one',
+    cjk,
+    'three '.repeat(12).trim(),
+    'four',
+    '👩‍👩‍👧 and 👍🏽 on a café’s naïve sign',
+    'six',
+    'seven',
+    'eight',
+  ];
 
   test.each([
     [40, 30],
@@ -197,7 +228,8 @@ describe('in a terminal of any size', () => {
 });
 
 describe('who asks for it gets no', () => {
-  const plain = /^2 jobs: 2 to do .*\n\[1\/2\] \d+\.\d s {2}one-1\.png\n\[2\/2\] \d+\.\d s {2}two-1\.png\n2 jobs done in .*$/;
+  const plain =
+    /^2 jobs: 2 to do .*\n\[1\/2\] \d+\.\d s {2}one-1\.png\n\[2\/2\] \d+\.\d s {2}two-1\.png\n2 jobs done in .*$/;
 
   test.each([
     ['colour', { NO_COLOR: '1' }, { moves: true }],
@@ -243,7 +275,12 @@ test('names and texts from outside can move nothing', async () => {
   await api.give('three', refused);
   await api.give('one');
   await until(() => api.posts().length === 3);
-  await api.give(api.posts().map(({ prompt }) => prompt as string).find((prompt) => prompt.startsWith('two'))!);
+  await api.give(
+    api
+      .posts()
+      .map(({ prompt }) => prompt as string)
+      .find((prompt) => prompt.startsWith('two'))!,
+  );
   expect((await run.end).exit).toBe(4);
   expect(run.screen.text()).toMatch(/^\[\d\/3\] \d+\.\d s {2}abc\.png$/m);
   for (const { raw } of [dry, check, run]) expect(raw()).not.toMatch(/\u001b\[2J|\u001b\]|\u202e|\u0007|\u009b/);

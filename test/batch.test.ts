@@ -8,7 +8,10 @@ import { imggen } from './support/imggen.ts';
 import { after, until } from './support/puppet.ts';
 
 /** A gateway that draws, and a project that asks it. */
-async function declared(content: Declared | string, { file, generation = drawing() }: { file?: string; generation?: Answers } = {}): Promise<{ project: Project; api: Gateway }> {
+async function declared(
+  content: Declared | string,
+  { file, generation = drawing() }: { file?: string; generation?: Answers } = {},
+): Promise<{ project: Project; api: Gateway }> {
   const api = await gateway({ generation });
   return { api, project: new Project(content, { server: api, ...(file !== undefined && { file }) }) };
 }
@@ -38,7 +41,11 @@ describe('a project with twelve images', () => {
       expect(await images.check()).toEqual(reasons);
       const { exit, stdout, stderr } = await images.run();
       expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.any(String) });
-      expect(lines(stdout).filter((path) => path !== 'assets/ape-small.webp').sort()).toEqual(Object.keys(due).sort());
+      expect(
+        lines(stdout)
+          .filter((path) => path !== 'assets/ape-small.webp')
+          .sort(),
+      ).toEqual(Object.keys(due).sort());
       charged += generated;
       expect(await sandbox.charged()).toBe(charged);
       expect(await images.check()).toEqual([]);
@@ -98,8 +105,14 @@ describe('a batch file', () => {
   const made = ['birds/owl-1.png', 'birds/owl-2.png', 'fox.png'];
 
   test.each([
-    ['images.yaml', 'images:\n  - prompt: a fox\n    out: fox.png\n  - { prompt: an owl, name: birds/owl, count: 2 }\n'],
-    ['images.yml', 'images:\n- &fox {prompt: a fox, out: fox.png}\n- <<: *fox\n  prompt: |\n    an owl\n  out: .\n  name: birds/owl\n  count: 2\n'],
+    [
+      'images.yaml',
+      'images:\n  - prompt: a fox\n    out: fox.png\n  - { prompt: an owl, name: birds/owl, count: 2 }\n',
+    ],
+    [
+      'images.yml',
+      'images:\n- &fox {prompt: a fox, out: fox.png}\n- <<: *fox\n  prompt: |\n    an owl\n  out: .\n  name: birds/owl\n  count: 2\n',
+    ],
     ['images.json', JSON.stringify({ $schema: './schema.json', images: jobs })],
     ['images.jsonl', jobs.map((job) => JSON.stringify(job)).join('\n')],
     ['images.ndjson', `\n${jobs.map((job) => JSON.stringify(job)).join('\r\n\r\n')}\r\n`],
@@ -115,12 +128,22 @@ describe('a batch file', () => {
   });
 
   test.each(['prompts.txt', 'prompts'])('%s has a prompt a line', async (file) => {
-    const { project, api } = await declared('# animals\n\na red fox\n   \n  # not this one\nthe number #1 dog\r\n', { file });
+    const { project, api } = await declared('# animals\n\na red fox\n   \n  # not this one\nthe number #1 dog\r\n', {
+      file,
+    });
     const { exit } = await project.run('-o', 'out', '--size', 'portrait', '-n', '2');
     expect(exit).toBe(0);
     expect(prompts(api).sort()).toEqual(['a red fox', 'the number #1 dog']);
-    expect(api.posts().map(({ size, n }) => [size, n])).toEqual([['1024x1536', 2], ['1024x1536', 2]]);
-    expect(project.images).toEqual(['out/a-red-fox-1.png', 'out/a-red-fox-2.png', 'out/the-number-1-dog-1.png', 'out/the-number-1-dog-2.png']);
+    expect(api.posts().map(({ size, n }) => [size, n])).toEqual([
+      ['1024x1536', 2],
+      ['1024x1536', 2],
+    ]);
+    expect(project.images).toEqual([
+      'out/a-red-fox-1.png',
+      'out/a-red-fox-2.png',
+      'out/the-number-1-dog-1.png',
+      'out/the-number-1-dog-2.png',
+    ]);
   });
 
   test.each([
@@ -160,7 +183,16 @@ describe('a batch file', () => {
   });
 
   test('is the place that its paths start from, those of the command line start where it is typed', async () => {
-    const { project, api } = await declared({ defaults: { out: 'made' }, images: [{ 'prompt-file': 'fox.md', name: 'fox' }, { prompt: 'x', out: 'x/x.png' }] }, { file: 'art/images.yaml' });
+    const { project, api } = await declared(
+      {
+        defaults: { out: 'made' },
+        images: [
+          { 'prompt-file': 'fox.md', name: 'fox' },
+          { prompt: 'x', out: 'x/x.png' },
+        ],
+      },
+      { file: 'art/images.yaml' },
+    );
     project.place.write('art/fox.md', '\n A fox,\n  sitting.\n\n');
     expect((await project.run()).exit).toBe(0);
     expect(prompts(api).sort()).toEqual(['A fox,\n  sitting.', 'x']);
@@ -176,9 +208,14 @@ describe('a batch file', () => {
   test('has the command line between its images and its defaults', async () => {
     const { project, api } = await declared({
       defaults: { size: 'square', quality: 'low', param: { a: 1, b: 1, c: 1 } },
-      images: [{ prompt: 'x', name: 'x', size: 'portrait', param: { c: 3 } }, { prompt: 'y', name: 'y' }],
+      images: [
+        { prompt: 'x', name: 'x', size: 'portrait', param: { c: 3 } },
+        { prompt: 'y', name: 'y' },
+      ],
     });
-    expect((await project.run('--size', 'landscape', '--param', 'b=2', '--param', 'c=2', '--concurrency', '1')).exit).toBe(0);
+    expect(
+      (await project.run('--size', 'landscape', '--param', 'b=2', '--param', 'c=2', '--concurrency', '1')).exit,
+    ).toBe(0);
     expect(api.posts()).toEqual([
       expect.objectContaining({ prompt: 'x', size: '1024x1536', a: 1, b: 2, c: 3 }),
       expect.objectContaining({ prompt: 'y', size: '1536x1024', a: 1, b: 2, c: 2 }),
@@ -187,8 +224,20 @@ describe('a batch file', () => {
 
   test('asks for what is in it, not for what an environment or a config file says', async () => {
     const { project, api } = await declared({ images: [{ prompt: 'x', name: 'x' }] });
-    project.place.writeConfig({ model: 'dall-e-2', size: '512x512', stream: true, profiles: { p: { quality: 'low' } } });
-    const env = { IMGGEN_SIZE: 'portrait', IMGGEN_MODEL: 'dall-e-3', IMGGEN_COUNT: '3', IMGGEN_OUT: 'elsewhere', IMGGEN_NAME: 'z', IMGGEN_CONVERT: 'webp' };
+    project.place.writeConfig({
+      model: 'dall-e-2',
+      size: '512x512',
+      stream: true,
+      profiles: { p: { quality: 'low' } },
+    });
+    const env = {
+      IMGGEN_SIZE: 'portrait',
+      IMGGEN_MODEL: 'dall-e-3',
+      IMGGEN_COUNT: '3',
+      IMGGEN_OUT: 'elsewhere',
+      IMGGEN_NAME: 'z',
+      IMGGEN_CONVERT: 'webp',
+    };
     expect((await project.runWith({ env }, '--profile', 'p')).exit).toBe(0);
     expect(api.posts()).toEqual([expect.objectContaining({ model: 'gpt-image-1.5', size: 'auto', n: 1 })]);
     expect(project.images).toEqual(['x.png']);
@@ -198,8 +247,20 @@ describe('a batch file', () => {
   });
 
   test('is asked for where the environment, a profile or itself says', async () => {
-    const [env, profile, own] = [await gateway({ generation: drawing() }), await gateway({ generation: drawing() }), await gateway({ generation: drawing() })];
-    const project = new Project({ images: [{ prompt: 'x', name: 'x' }, { prompt: 'y', name: 'y', 'base-url': own.baseUrl }] }, { server: env });
+    const [env, profile, own] = [
+      await gateway({ generation: drawing() }),
+      await gateway({ generation: drawing() }),
+      await gateway({ generation: drawing() }),
+    ];
+    const project = new Project(
+      {
+        images: [
+          { prompt: 'x', name: 'x' },
+          { prompt: 'y', name: 'y', 'base-url': own.baseUrl },
+        ],
+      },
+      { server: env },
+    );
     project.place.writeConfig({ profiles: { p: { baseUrl: profile.baseUrl } } });
     expect((await project.run()).exit).toBe(0);
     expect((await project.runWith({ env: { IMGGEN_BASE_URL: undefined } }, '--profile', 'p', '--force')).exit).toBe(0);
@@ -216,15 +277,32 @@ describe('what is made of an image', () => {
       images: [
         { prompt: 'kept', name: 'kept', resize: '4x3', fit: 'cover' },
         { prompt: 'gone', name: 'gone', keepOriginal: false },
-        { prompt: 'both', out: 'both.jpg', convert: 'jpeg', count: 2, variants: [{ out: 'tiny/both.avif', resize: '2x' }, { out: 'both.png' }] },
+        {
+          prompt: 'both',
+          out: 'both.jpg',
+          convert: 'jpeg',
+          count: 2,
+          variants: [{ out: 'tiny/both.avif', resize: '2x' }, { out: 'both.png' }],
+        },
       ],
     });
     const { exit, stdout } = await project.run();
     expect({ exit, told: lines(stdout).sort() }).toEqual({
       exit: 0,
-      told: ['both-1.jpg', 'both-1.png', 'both-2.jpg', 'both-2.png', 'gone.webp', 'kept.webp', 'tiny/both-1.avif', 'tiny/both-2.avif'],
+      told: [
+        'both-1.jpg',
+        'both-1.png',
+        'both-2.jpg',
+        'both-2.png',
+        'gone.webp',
+        'kept.webp',
+        'tiny/both-1.avif',
+        'tiny/both-2.avif',
+      ],
     });
-    expect(project.images).toEqual([...lines(stdout), 'both-1.original.png', 'both-2.original.png', 'kept.original.png'].sort());
+    expect(project.images).toEqual(
+      [...lines(stdout), 'both-1.original.png', 'both-2.original.png', 'kept.original.png'].sort(),
+    );
     const facts = async (name: string) => {
       const { format, width, height } = await sharp(project.place.read(name)).metadata();
       return `${format} ${width}x${height}`;
@@ -238,7 +316,10 @@ describe('what is made of an image', () => {
 
     rmSync(join(project.place.cwd, 'gone.webp'));
     rmSync(join(project.place.cwd, 'both-1.png'));
-    expect(await project.check()).toEqual(['gone.webp: gone.webp is missing, and its original was not kept', 'both-1.jpg: both-1.png is missing']);
+    expect(await project.check()).toEqual([
+      'gone.webp: gone.webp is missing, and its original was not kept',
+      'both-1.jpg: both-1.png is missing',
+    ]);
     expect((await project.run()).exit).toBe(0);
     expect(prompts(api).sort()).toEqual(['both', 'gone', 'gone', 'kept']);
     expect(await project.check()).toEqual([]);
@@ -279,18 +360,28 @@ describe('what is made of an image', () => {
 
   test('has the format that the API made, and the extension of that', async () => {
     const { project, api } = await declared(
-      { images: [{ prompt: 'x', out: 'x.png' }, { prompt: 'y', out: 'y.png', resize: '4x', variants: [{ out: 'z.png' }] }] },
+      {
+        images: [
+          { prompt: 'x', out: 'x.png' },
+          { prompt: 'y', out: 'y.png', resize: '4x', variants: [{ out: 'z.png' }] },
+        ],
+      },
       { generation: () => documented('{{origin}}/images/cat.jpg') },
     );
     const made = ['x.jpg', 'y.jpg', 'y.original.jpg', 'z.png'];
     const expectMade = async () => {
       expect(project.images).toEqual(made);
-      const formats = await Promise.all(made.map(async (name) => (await sharp(project.place.read(name)).metadata()).format));
+      const formats = await Promise.all(
+        made.map(async (name) => (await sharp(project.place.read(name)).metadata()).format),
+      );
       expect(formats).toEqual(['jpeg', 'jpeg', 'jpeg', 'png']);
       expect(await project.check()).toEqual([]);
     };
     const { exit, stderr } = await project.run();
-    expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.stringContaining('warning: x.png: asked for png, the image is jpeg: x.jpg') });
+    expect({ exit, stderr }).toEqual({
+      exit: 0,
+      stderr: expect.stringContaining('warning: x.png: asked for png, the image is jpeg: x.jpg'),
+    });
     await expectMade();
     rmSync(join(project.place.cwd, 'y.jpg'));
     expect(await project.check()).toEqual(['y.png: y.jpg is missing']);
@@ -300,7 +391,12 @@ describe('what is made of an image', () => {
   });
 
   test('fails for its job alone, and what was paid for stays', async () => {
-    const { project, api } = await declared({ images: [{ prompt: 'x', name: 'x', convert: 'webp' }, { prompt: 'y', name: 'y' }] });
+    const { project, api } = await declared({
+      images: [
+        { prompt: 'x', name: 'x', convert: 'webp' },
+        { prompt: 'y', name: 'y' },
+      ],
+    });
     mkdirSync(join(project.place.cwd, 'x.webp'));
     writeFileSync(join(project.place.cwd, 'x.webp', 'in the way'), '');
     const { exit } = await project.run('--overwrite');
@@ -314,7 +410,13 @@ describe('what is made of an image', () => {
 });
 
 describe('looking without doing', () => {
-  const document: Declared = { images: [{ prompt: 'x', name: 'x', count: 2 }, { prompt: 'y', name: 'y', resize: '4x' }, { prompt: 'z', name: 'z' }] };
+  const document: Declared = {
+    images: [
+      { prompt: 'x', name: 'x', count: 2 },
+      { prompt: 'y', name: 'y', resize: '4x' },
+      { prompt: 'z', name: 'z' },
+    ],
+  };
 
   test('--dry-run tells the plan and sends nothing', async () => {
     const { project, api } = await declared(document);
@@ -328,7 +430,11 @@ describe('looking without doing', () => {
     });
     const json = await project.run('--dry-run', '--json', '--force');
     expect(JSON.parse(json.stdout)).toEqual({
-      dry_run: true, jobs: 3, images: 4, up_to_date: 0, gone: [],
+      dry_run: true,
+      jobs: 3,
+      images: 4,
+      up_to_date: 0,
+      gone: [],
       due: [
         { job: 'x-1.png', line: 2, work: 'generate', why: 'forced', images: 2, files: ['x-1.png', 'x-2.png'] },
         { job: 'y.png', line: 5, work: 'generate', why: 'forced', images: 1, files: ['y.original.png', 'y.png'] },
@@ -341,13 +447,23 @@ describe('looking without doing', () => {
 
   test('--check and --dry-run exclude each other', async () => {
     const { project } = await declared(document);
-    expect(await project.run('--check', '--dry-run')).toMatchObject({ exit: 2, stderr: expect.stringContaining('exclude each other') });
+    expect(await project.run('--check', '--dry-run')).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('exclude each other'),
+    });
   });
 
   test('--schema needs no file', async () => {
     const { exit, stdout } = await imggen(['batch', '--schema']);
-    expect({ exit, schema: JSON.parse(stdout) }).toMatchObject({ exit: 0, schema: { $schema: 'http://json-schema.org/draft-07/schema#' } });
-    expect(await imggen(['batch'])).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining('there is no batch file') });
+    expect({ exit, schema: JSON.parse(stdout) }).toMatchObject({
+      exit: 0,
+      schema: { $schema: 'http://json-schema.org/draft-07/schema#' },
+    });
+    expect(await imggen(['batch'])).toMatchObject({
+      exit: 2,
+      stdout: '',
+      stderr: expect.stringContaining('there is no batch file'),
+    });
   });
 });
 
@@ -357,7 +473,10 @@ describe('choosing', () => {
   test.each([
     [['icons/*'], ['icons/a', 'icons/b']],
     [['a.png'], ['icons/a', 'photos/a']],
-    [['c.*', 'photos/**'], ['c', 'photos/a']],
+    [
+      ['c.*', 'photos/**'],
+      ['c', 'photos/a'],
+    ],
     [['!icons/*'], ['c', 'photos/a']],
   ])('--only %j', async (globs, chosen) => {
     const { project, api } = await declared({ images });
@@ -395,7 +514,10 @@ describe('choosing', () => {
       underWay -= 1;
       return cats(1);
     };
-    const { project } = await declared({ images: animals.map((animal) => ({ prompt: animal, name: animal })) }, { generation });
+    const { project } = await declared(
+      { images: animals.map((animal) => ({ prompt: animal, name: animal })) },
+      { generation },
+    );
     expect((await project.run('--concurrency', '3')).exit).toBe(0);
     expect(most).toBe(3);
     expect(project.images).toHaveLength(12);
@@ -406,9 +528,15 @@ describe('choosing', () => {
 
   test('many at once is no trouble', async () => {
     const names = Array.from({ length: 60 }, (_, k) => `image-${k}`);
-    const { project, api } = await declared({ images: names.map((name) => ({ prompt: name, name, variants: [{ out: `small/${name}.webp`, resize: '2x' }] })) });
+    const { project, api } = await declared({
+      images: names.map((name) => ({ prompt: name, name, variants: [{ out: `small/${name}.webp`, resize: '2x' }] })),
+    });
     const { exit, stdout, stderr } = await project.run('--concurrency', '64');
-    expect({ exit, paths: lines(stdout).length, posts: api.posts().length }).toEqual({ exit: 0, paths: 120, posts: 60 });
+    expect({ exit, paths: lines(stdout).length, posts: api.posts().length }).toEqual({
+      exit: 0,
+      paths: 120,
+      posts: 60,
+    });
     // A line at the start, one for each job, and one at the end: no warning among them.
     expect(lines(stderr)).toHaveLength(62);
     expect(await project.check()).toEqual([]);

@@ -7,7 +7,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { program } from './support/imggen.ts';
 
 const startRows = 'version help usage-error dry-run';
-const imageRows = 'one-url one-base64 one-sse big-url big-base64 big-sse ten-url ten-base64 ten-sse slow-url slow-base64';
+const imageRows =
+  'one-url one-base64 one-sse big-url big-base64 big-sse ten-url ten-base64 ten-sse slow-url slow-base64';
 const oursInOrder = `${startRows} ${imageRows} batch-20 check-20 plan-20`;
 const rivalsInOrder = [
   'one-url: curl + jq + xargs curl',
@@ -26,7 +27,9 @@ const script = fileURLToPath(new URL('tools/bench.js', import.meta.url));
 function bench(args: readonly string[], imggen = program): Promise<{ exit: number; stdout: string; stderr: string }> {
   const env = { ...process.env, IMGGEN_TEST_PROGRAM: imggen };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [script, ...args], { env }, (_error, stdout, stderr) => resolve({ exit: child.exitCode ?? -1, stdout, stderr }));
+    const child = execFile(process.execPath, [script, ...args], { env }, (_error, stdout, stderr) =>
+      resolve({ exit: child.exitCode ?? -1, stdout, stderr }),
+    );
   });
 }
 
@@ -37,13 +40,18 @@ it('the short form of the bench shows every row', { timeout: 60_000 }, async () 
   const lines = stdout.split('\n');
   expect(lines.filter((line) => line.length > 100)).toEqual([]);
 
-  const rows = lines.map((line) => line.split('|').map((cell) => cell.trim())).filter(([, row]) => row && !/^(row|-+)$/.test(row));
+  const rows = lines
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .filter(([, row]) => row && !/^(row|-+)$/.test(row));
   const figures = /^\d[\d.]* m?s,\d[\d.]* m?s,\d+\.\d\d,,(\d+ MB|\d+\.\d+ MB|–),$/;
   const batchFigures = /^20,\d[\d.]* m?s,(-?\d[\d.]* m?s|–),,(\d+ MB|\d+\.\d+ MB|–),$/;
   const ours = rows.filter(([, , name]) => name?.startsWith('imggen'));
   expect(ours.map(([, row]) => row).join(' ')).toBe(oursInOrder);
-  for (const [, row, , ...cells] of ours) expect(cells.join(',')).toMatch(row?.endsWith('-20') ? batchFigures : figures);
-  const rivals = rows.filter((cells) => !ours.includes(cells)).map(([, row, name]) => `${row}: ${name?.replace(/ [\d.]+$/, '')}`);
+  for (const [, row, , ...cells] of ours)
+    expect(cells.join(',')).toMatch(row?.endsWith('-20') ? batchFigures : figures);
+  const rivals = rows
+    .filter((cells) => !ours.includes(cells))
+    .map(([, row, name]) => `${row}: ${name?.replace(/ [\d.]+$/, '')}`);
   expect(rivals).toEqual(rivalsInOrder);
 });
 

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +22,10 @@ function home() {
   const directory = mkdtempSync(path.join(tmpdir(), 'imggen-compiled-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const kept = path.join(directory, '.cache/imggen');
-  const run = (args: readonly string[] = ['a cat', '--dry-run', '--name', 'cat'], env: Record<string, string> = {}): Promise<string> =>
+  const run = (
+    args: readonly string[] = ['a cat', '--dry-run', '--name', 'cat'],
+    env: Record<string, string> = {},
+  ): Promise<string> =>
     new Promise((resolve, reject) => {
       const all = { PATH: process.env.PATH, HOME: directory, ...env };
       execFile(process.execPath, [program, ...args], { cwd: directory, env: all }, (error, stdout, stderr) =>
@@ -60,8 +73,14 @@ describe('what V8 made of the program', () => {
     ['no such file', () => Buffer.from('Hello.\n')],
     ['cut off', (bytes) => bytes.subarray(0, bytes.length >> 1)],
     ['wrong in its head', (bytes) => Buffer.concat([Buffer.from('['), bytes])],
-    ['wrong everywhere', (bytes) => bytes.map((byte, index) => (index > 4096 && index % 997 === 0 ? byte ^ 0xff : byte)) as Buffer],
-    ["another build's", (bytes) => Buffer.from(bytes.toString('latin1').replace(/^\["\/\/ build \w/, '["// build _'), 'latin1')],
+    [
+      'wrong everywhere',
+      (bytes) => bytes.map((byte, index) => (index > 4096 && index % 997 === 0 ? byte ^ 0xff : byte)) as Buffer,
+    ],
+    [
+      "another build's",
+      (bytes) => Buffer.from(bytes.toString('latin1').replace(/^\["\/\/ build \w/, '["// build _'), 'latin1'),
+    ],
   ];
   test.each(damages)('does no harm when it is %s, and is written anew', async (_name, damage) => {
     const { run, file } = home();

@@ -29,11 +29,14 @@ describe('imggen login', () => {
     expect(await keySent(place)).toMatchObject({ exit: 0, key: `Bearer ${testKey}` });
   });
 
-  test.each([`  ${testKey}  `, `${testKey}\r\nsecond line`, testKey])('reads the first line, without blanks: %j', async (stdin) => {
-    const place = new Place();
-    expect((await imggen(['login'], { place, stdin })).exit).toBe(0);
-    expect(place.readConfig()).toEqual({ apiKey: testKey });
-  });
+  test.each([`  ${testKey}  `, `${testKey}\r\nsecond line`, testKey])(
+    'reads the first line, without blanks: %j',
+    async (stdin) => {
+      const place = new Place();
+      expect((await imggen(['login'], { place, stdin })).exit).toBe(0);
+      expect(place.readConfig()).toEqual({ apiKey: testKey });
+    },
+  );
 
   test('makes a file that others can read private, and keeps what is in it', async () => {
     const place = new Place();
@@ -85,7 +88,11 @@ describe('imggen logout', () => {
     const place = new Place();
     place.writeConfig({ apiKey: testKey, model: 'dall-e-3', profiles: { work: { apiKey: testKey } } });
     const { exit, stdout, stderr } = await imggen(['logout'], { place });
-    expect({ exit, stdout, stderr }).toEqual({ exit: 0, stdout: '', stderr: `the key is removed from ${place.configFile}\n` });
+    expect({ exit, stdout, stderr }).toEqual({
+      exit: 0,
+      stdout: '',
+      stderr: `the key is removed from ${place.configFile}\n`,
+    });
     expect(place.readConfig()).toEqual({ model: 'dall-e-3', profiles: { work: { apiKey: testKey } } });
     expect((await imggen(['logout', '--profile', 'work'], { place })).exit).toBe(0);
     expect(JSON.stringify(place.readConfig())).not.toContain(testKey);
@@ -127,7 +134,8 @@ describe('imggen config', () => {
   test('unset removes one value, also one that is no setting', async () => {
     const place = new Place();
     place.writeConfig({ model: 'x', modle: 'y', size: 'auto' });
-    for (const key of ['model', 'modle']) expect(await config(`unset ${key}`, { place })).toMatchObject({ exit: 0, stdout: '', stderr: '' });
+    for (const key of ['model', 'modle'])
+      expect(await config(`unset ${key}`, { place })).toMatchObject({ exit: 0, stdout: '', stderr: '' });
     expect(place.readConfig()).toEqual({ size: 'auto' });
   });
 
@@ -172,7 +180,9 @@ describe('imggen config', () => {
     const elsewhere = { IMGGEN_CONFIG_DIR: undefined };
     const inHome = join(place.home, '.config/imggen/config.json');
     expect(await config('path', { place, env: elsewhere })).toMatchObject({ stdout: `${inHome}\n` });
-    expect(await config('path', { place, env: { ...elsewhere, XDG_CONFIG_HOME: '/xdg' } })).toMatchObject({ stdout: '/xdg/imggen/config.json\n' });
+    expect(await config('path', { place, env: { ...elsewhere, XDG_CONFIG_HOME: '/xdg' } })).toMatchObject({
+      stdout: '/xdg/imggen/config.json\n',
+    });
   });
 
   test('list shows the values in force, the key in its short form, and where each comes from', async () => {
@@ -182,7 +192,9 @@ describe('imggen config', () => {
     const list = await config('list', { place, env });
     expect(list).toMatchObject({ exit: 0, stderr: '' });
     const lines = list.stdout.trimEnd().split('\n');
-    expect(lines).toEqual(expect.arrayContaining(['count=3', 'size=square', 'model=dall-e-2', `apiKey=${shownKey}`, 'timeout=300']));
+    expect(lines).toEqual(
+      expect.arrayContaining(['count=3', 'size=square', 'model=dall-e-2', `apiKey=${shownKey}`, 'timeout=300']),
+    );
     const origins = (await config('list --show-origin', { place, env })).stdout.trimEnd().split('\n');
     expect(origins).toHaveLength(lines.length);
     expect(origins).toEqual(
@@ -266,7 +278,15 @@ describe('a value comes from', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       request: {
         url: 'http://127.0.0.1:1/v9/image/generation',
-        body: { n: 2, size: '1024x1536', output_format: 'webp', partial_images: 'low', output_compression: 70, stream: true, user: 'me' },
+        body: {
+          n: 2,
+          size: '1024x1536',
+          output_format: 'webp',
+          partial_images: 'low',
+          output_compression: 70,
+          stream: true,
+          user: 'me',
+        },
       },
       files: ['pictures/cat-1.webp', 'pictures/cat-2.webp'],
     });
@@ -276,7 +296,11 @@ describe('a value comes from', () => {
     const place = new Place();
     place.writeConfig({ stream: true });
     const streamOf = async (...args: string[]) =>
-      (JSON.parse((await imggen(['a cat', '--dry-run', '--json', ...args], { place })).stdout) as { request: { body: { stream: boolean } } }).request.body.stream;
+      (
+        JSON.parse((await imggen(['a cat', '--dry-run', '--json', ...args], { place })).stdout) as {
+          request: { body: { stream: boolean } };
+        }
+      ).request.body.stream;
     expect(await streamOf()).toBe(true);
     expect(await streamOf('--no-stream')).toBe(false);
   });
@@ -285,8 +309,16 @@ describe('a value comes from', () => {
     ['IMGGEN_COUNT', { env: { IMGGEN_COUNT: '99' } }, 'IMGGEN_COUNT 99 is not a whole number from 1 to 10'],
     ['the file', { stored: { count: 99 } }, /count in .*config\.json: 99 is not a whole number/],
     ['a size of the file', { stored: { size: '7x7' } }, /size in .*config\.json:? 7x7 is not a size of gpt-image-1\.5/],
-    ['a key that is no setting', { stored: { modle: 'x' } }, /"modle" in .*config\.json is not a setting\nhint: did you mean model\?/],
-    ['a profile that there is not', { stored: inFile, args: ['--profile', 'home'] }, 'there is no profile "home"\nhint: known: work'],
+    [
+      'a key that is no setting',
+      { stored: { modle: 'x' } },
+      /"modle" in .*config\.json is not a setting\nhint: did you mean model\?/,
+    ],
+    [
+      'a profile that there is not',
+      { stored: inFile, args: ['--profile', 'home'] },
+      'there is no profile "home"\nhint: known: work',
+    ],
   ] as [string, { env?: Setup['env']; stored?: object; args?: string[] }, string | RegExp][])(
     'and a wrong one is named by where it stands: %s',
     async (_name, { env, stored, args = [] }, error) => {
@@ -316,7 +348,9 @@ describe('the key comes from', () => {
 
   test('the first line that apiKeyCommand prints', async () => {
     const place = new Place();
-    place.writeConfig({ apiKeyCommand: `printf '${testKey.slice(0, 9)}'; printf '${testKey.slice(9)}\\nnext line\\n'; echo noise >&2` });
+    place.writeConfig({
+      apiKeyCommand: `printf '${testKey.slice(0, 9)}'; printf '${testKey.slice(9)}\\nnext line\\n'; echo noise >&2`,
+    });
     expect(await keySent(place)).toMatchObject({ exit: 0, key: `Bearer ${testKey}` });
   });
 
@@ -324,14 +358,28 @@ describe('the key comes from', () => {
     const place = new Place();
     place.writeConfig({ apiKey: testKey, profiles: { work: { apiKeyCommand: `echo ${other}` } } });
     expect(await keySent(place, {}, ['--profile', 'work'])).toMatchObject({ key: `Bearer ${other}` });
-    expect(await keySent(place, { IMGGEN_API_KEY: 'sk-of-the-environment' }, ['--profile', 'work'])).toMatchObject({ key: 'Bearer sk-of-the-environment' });
+    expect(await keySent(place, { IMGGEN_API_KEY: 'sk-of-the-environment' }, ['--profile', 'work'])).toMatchObject({
+      key: 'Bearer sk-of-the-environment',
+    });
   });
 
   test.each([
     ['no command and no key', {}, 'no API key is set'],
-    ['a command that fails', { apiKeyCommand: 'echo "vault is locked" >&2; exit 4' }, 'apiKeyCommand failed\ncause: it ended with code 4: vault is locked'],
-    ['a command that prints nothing', { apiKeyCommand: 'true' }, 'the first line that apiKeyCommand printed is not an API key'],
-    ['a command that prints a sentence', { apiKeyCommand: 'echo please log in' }, 'the first line that apiKeyCommand printed is not an API key'],
+    [
+      'a command that fails',
+      { apiKeyCommand: 'echo "vault is locked" >&2; exit 4' },
+      'apiKeyCommand failed\ncause: it ended with code 4: vault is locked',
+    ],
+    [
+      'a command that prints nothing',
+      { apiKeyCommand: 'true' },
+      'the first line that apiKeyCommand printed is not an API key',
+    ],
+    [
+      'a command that prints a sentence',
+      { apiKeyCommand: 'echo please log in' },
+      'the first line that apiKeyCommand printed is not an API key',
+    ],
   ])('%s: exit 3 before anything is sent', async (_name, stored, error) => {
     const place = new Place();
     place.writeConfig(stored);
@@ -345,7 +393,12 @@ describe('the key comes from', () => {
   test('a command that is not run when nothing will be sent', async () => {
     const place = new Place();
     place.writeConfig({ apiKeyCommand: `touch ran; echo ${testKey}` });
-    for (const args of [['a cat', '--dry-run'], ['a cat', '-s', '7x7'], ['a cat', '--sandbox']]) await imggen(args, { place });
+    for (const args of [
+      ['a cat', '--dry-run'],
+      ['a cat', '-s', '7x7'],
+      ['a cat', '--sandbox'],
+    ])
+      await imggen(args, { place });
     expect(place.files()).not.toContain('ran');
   });
 
@@ -359,19 +412,24 @@ describe('the key comes from', () => {
 describe('a broken config file is reported with its line and stays as it is', () => {
   const broken = '{\n  "model": "dall-e-3",\n  "size": }\n';
 
-  test.each([['a cat'], ['a cat', '--dry-run'], ['login'], ['logout'], ['config', 'list'], ['config', 'set', 'model', 'x'], ['config', 'unset', 'model']])(
-    'by imggen %s %s %s',
-    async (...args) => {
-      const place = new Place();
-      const api = await gateway();
-      place.writeConfig(broken);
-      const { exit, stdout, stderr } = await imggen(args.filter(Boolean), { place, gateway: api, stdin: testKey });
-      expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
-      expect(stderr).toMatch(new RegExp(`^error: ${place.configFile}:3 is not valid JSON\ncause: .*\nhint: .*\n$`));
-      expect(readFileSync(place.configFile, 'utf8')).toBe(broken);
-      expect(api.requests).toEqual([]);
-    },
-  );
+  test.each([
+    ['a cat'],
+    ['a cat', '--dry-run'],
+    ['login'],
+    ['logout'],
+    ['config', 'list'],
+    ['config', 'set', 'model', 'x'],
+    ['config', 'unset', 'model'],
+  ])('by imggen %s %s %s', async (...args) => {
+    const place = new Place();
+    const api = await gateway();
+    place.writeConfig(broken);
+    const { exit, stdout, stderr } = await imggen(args.filter(Boolean), { place, gateway: api, stdin: testKey });
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^error: ${place.configFile}:3 is not valid JSON\ncause: .*\nhint: .*\n$`));
+    expect(readFileSync(place.configFile, 'utf8')).toBe(broken);
+    expect(api.requests).toEqual([]);
+  });
 
   test.each([
     ['', ':1 is not valid JSON'],

@@ -49,7 +49,10 @@ describe('a resized image', () => {
   test('is padded with nothing, and with white where nothing is no colour', async () => {
     const edit = { resize: { width: 100, height: 100 }, fit: 'contain' } as const;
     const png = await converted(await plain(400, 200).removeAlpha().png().toBuffer(), edit);
-    expect([await png.pixel(50, 2), await png.pixel(50, 50)]).toEqual([[0, 0, 0, 0], [255, 0, 0, 255]]);
+    expect([await png.pixel(50, 2), await png.pixel(50, 50)]).toEqual([
+      [0, 0, 0, 0],
+      [255, 0, 0, 255],
+    ]);
     const jpeg = await converted(await source, { ...edit, convert: 'jpeg', quality: 100 });
     expect(await jpeg.pixel(50, 2)).toEqual([255, 255, 255, 255]);
   });
@@ -68,31 +71,57 @@ describe('a converted image', () => {
     }
   });
 
-  test.each(['png', 'jpg', 'webp', 'gif', 'avif'] as const)('keeps the format %s when none is asked for', async (format) => {
-    const bytes = image(`cat.${format}`);
-    const { metadata, size } = await converted(bytes, { resize: { width: 4, height: null } });
-    expect([metadata.format, size]).toEqual([(await sharp(bytes).metadata()).format, '4x3']);
-  });
+  test.each(['png', 'jpg', 'webp', 'gif', 'avif'] as const)(
+    'keeps the format %s when none is asked for',
+    async (format) => {
+      const bytes = image(`cat.${format}`);
+      const { metadata, size } = await converted(bytes, { resize: { width: 4, height: null } });
+      expect([metadata.format, size]).toEqual([(await sharp(bytes).metadata()).format, '4x3']);
+    },
+  );
 
   test('has white where it was transparent, in jpeg alone', async () => {
-    const source = await plain(20, 20, { ...red, alpha: 0 }).png().toBuffer();
+    const source = await plain(20, 20, { ...red, alpha: 0 })
+      .png()
+      .toBuffer();
     expect(await (await converted(source, { convert: 'jpeg' })).pixel(10, 10)).toEqual([255, 255, 255, 255]);
-    for (const convert of ['png', 'webp', 'avif'] as const) expect((await (await converted(source, { convert })).pixel(10, 10))[3]).toBe(0);
+    for (const convert of ['png', 'webp', 'avif'] as const)
+      expect((await (await converted(source, { convert })).pixel(10, 10))[3]).toBe(0);
   });
 
   test('has the quality that was asked for', async () => {
-    const noise = await sharp({ create: { width: 64, height: 64, channels: 3, background: red, noise: { type: 'gaussian', mean: 128, sigma: 60 } } }).png().toBuffer();
+    const noise = await sharp({
+      create: {
+        width: 64,
+        height: 64,
+        channels: 3,
+        background: red,
+        noise: { type: 'gaussian', mean: 128, sigma: 60 },
+      },
+    })
+      .png()
+      .toBuffer();
     for (const convert of ['webp', 'avif', 'jpeg'] as const) {
-      const [low, high] = [await converted(noise, { convert, quality: 1 }), await converted(noise, { convert, quality: 100 })];
+      const [low, high] = [
+        await converted(noise, { convert, quality: 1 }),
+        await converted(noise, { convert, quality: 100 }),
+      ];
       expect(low.bytes.length).toBeLessThan(high.bytes.length);
     }
     // sharp would take it for a number of colours.
-    const [low, high] = [await converted(noise, { convert: 'png', quality: 1 }), await converted(noise, { convert: 'png' })];
+    const [low, high] = [
+      await converted(noise, { convert: 'png', quality: 1 }),
+      await converted(noise, { convert: 'png' }),
+    ];
     expect(low.bytes).toEqual(high.bytes);
   });
 
   test('stands upright, in sRGB, without metadata', async () => {
-    const source = await plain(40, 20).jpeg().withExif({ IFD0: { Copyright: 'somebody' } }).withMetadata({ orientation: 6, icc: 'p3' }).toBuffer();
+    const source = await plain(40, 20)
+      .jpeg()
+      .withExif({ IFD0: { Copyright: 'somebody' } })
+      .withMetadata({ orientation: 6, icc: 'p3' })
+      .toBuffer();
     expect(await sharp(source).metadata()).toMatchObject({ orientation: 6, width: 40 });
     const { metadata, size } = await converted(source, { convert: 'png' });
     expect(size).toBe('20x40');
@@ -112,8 +141,12 @@ describe('a converted image', () => {
   });
 
   test('is the first picture of an animation', async () => {
-    const frames = await Promise.all([red, { r: 0, g: 0, b: 255 }].map((colour) => plain(10, 10, colour).png().toBuffer()));
-    const source = await sharp(frames, { join: { animated: true } }).gif().toBuffer();
+    const frames = await Promise.all(
+      [red, { r: 0, g: 0, b: 255 }].map((colour) => plain(10, 10, colour).png().toBuffer()),
+    );
+    const source = await sharp(frames, { join: { animated: true } })
+      .gif()
+      .toBuffer();
     expect((await sharp(source).metadata()).pages).toBe(2);
     for (const convert of ['webp', 'png', null] as const) {
       const { metadata, pixel, size } = await converted(source, { convert });
@@ -123,7 +156,16 @@ describe('a converted image', () => {
 
   test('many at once come out right', async () => {
     const sizes = await Promise.all(
-      Array.from({ length: 12 }, async (_, k) => (await converted(await plain(40, 20).png().toBuffer(), { resize: { width: k + 1, height: null }, fit: 'cover' })).metadata.width),
+      Array.from(
+        { length: 12 },
+        async (_, k) =>
+          (
+            await converted(await plain(40, 20).png().toBuffer(), {
+              resize: { width: k + 1, height: null },
+              fit: 'cover',
+            })
+          ).metadata.width,
+      ),
     );
     expect(sizes).toEqual(Array.from({ length: 12 }, (_, k) => k + 1));
   });
@@ -150,12 +192,19 @@ describe('what cannot be converted', () => {
     huge.writeUInt32BE(20_000, 20);
     const { crc32 } = await import('node:zlib');
     huge.writeUInt32BE(crc32(huge.subarray(12, 29)), 29);
-    await expect(converted(huge, { convert: 'webp' })).rejects.toMatchObject({ code: 'incomplete', reason: expect.stringContaining('pixel limit') });
+    await expect(converted(huge, { convert: 'webp' })).rejects.toMatchObject({
+      code: 'incomplete',
+      reason: expect.stringContaining('pixel limit'),
+    });
   });
 
   test('is told: an image that is gone, whatever its path says', async () => {
     const place = new Place();
-    const gone = convertImage(join(place.cwd, 'permission denied', 'read-only.png'), { ...nothing, convert: 'png' }, join(place.cwd, 'out'));
+    const gone = convertImage(
+      join(place.cwd, 'permission denied', 'read-only.png'),
+      { ...nothing, convert: 'png' },
+      join(place.cwd, 'out'),
+    );
     await expect(gone).rejects.toMatchObject({ code: 'incomplete', reason: expect.stringContaining('missing') });
   });
 
@@ -163,7 +212,9 @@ describe('what cannot be converted', () => {
     const place = new Place();
     place.write('in.png', image('cat.png'));
     const target = join(place.cwd, 'nowhere', 'out.png');
-    await expect(convertImage(join(place.cwd, 'in.png'), { ...nothing, convert: 'png' }, target)).rejects.toMatchObject({ code: 'output' });
+    await expect(convertImage(join(place.cwd, 'in.png'), { ...nothing, convert: 'png' }, target)).rejects.toMatchObject(
+      { code: 'output' },
+    );
     for (const convert of ['png', 'webp', 'avif', 'jpeg'] as const) {
       const full = convertImage(join(place.cwd, 'in.png'), { ...nothing, convert }, '/dev/full');
       await expect(full, convert).rejects.toMatchObject({ code: 'output', exit: 8 });

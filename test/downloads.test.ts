@@ -13,7 +13,10 @@ async function downloaded(answers: Answers, args: string[] = [], paths: Record<s
   const place = new Place();
   const api = await gateway({ generation: [documented('{{origin}}/image')], paths: { '/image': answers, ...paths } });
   const result = await imggen(['a cat', '--json', ...args], { gateway: api, place });
-  const { images, failed } = JSON.parse(result.stdout) as { images: { sha256: string }[]; failed: { reason: string }[] };
+  const { images, failed } = JSON.parse(result.stdout) as {
+    images: { sha256: string }[];
+    failed: { reason: string }[];
+  };
   return { ...result, api, place, images, reason: failed[0]?.reason };
 }
 
@@ -50,7 +53,10 @@ test('run four at a time', async () => {
     open -= 1;
     return { body: png };
   };
-  const api = await gateway({ generation: [documented(...Array<string>(10).fill('{{origin}}/image'))], paths: { '/image': held } });
+  const api = await gateway({
+    generation: [documented(...Array<string>(10).fill('{{origin}}/image'))],
+    paths: { '/image': held },
+  });
   const { exit, files } = await imggen(['a cat', '-n', '10'], { gateway: api });
   expect(exit).toBe(0);
   expect(files).toHaveLength(10);
@@ -62,22 +68,27 @@ describe('redirects', () => {
 
   test.each([301, 302, 303, 307, 308])('%d is followed, to another path and another host', async (status) => {
     const elsewhere = await gateway();
-    const { exit, images, api } = await downloaded([to('/next', status)], [], { '/next': [to(`${elsewhere.origin}/images/cat.png`, status)] });
+    const { exit, images, api } = await downloaded([to('/next', status)], [], {
+      '/next': [to(`${elsewhere.origin}/images/cat.png`, status)],
+    });
     expect(exit).toBe(0);
     expect(images).toMatchObject([{ sha256: sha256(png) }]);
     expect(api.gets()).toEqual(['/image', '/next']);
     expect(elsewhere.requests[0]?.headers).not.toHaveProperty('authorization');
   });
 
-  test.each(['file:///etc/passwd', 'ftp://127.0.0.1/cat.png', 'data:image/png;base64,AAAA', 'javascript:alert(1)', 'http://'])(
-    'to %s are refused and named',
-    async (location) => {
-      const { exit, files, reason } = await downloaded([to(location)]);
-      expect({ exit, files }).toEqual({ exit: 7, files: [] });
-      expect(reason).toContain('is not an http(s) URL');
-      expect(reason).toContain(location.slice(0, 5));
-    },
-  );
+  test.each([
+    'file:///etc/passwd',
+    'ftp://127.0.0.1/cat.png',
+    'data:image/png;base64,AAAA',
+    'javascript:alert(1)',
+    'http://',
+  ])('to %s are refused and named', async (location) => {
+    const { exit, files, reason } = await downloaded([to(location)]);
+    expect({ exit, files }).toEqual({ exit: 7, files: [] });
+    expect(reason).toContain('is not an http(s) URL');
+    expect(reason).toContain(location.slice(0, 5));
+  });
 
   test('without end are given up', async () => {
     const { exit, reason, api } = await downloaded(to('/image'));
@@ -89,8 +100,16 @@ describe('redirects', () => {
 
 describe('a body that is not an image is refused and named', () => {
   test.each<[string, Answer, RegExp]>([
-    ['a page', { headers: { 'content-type': 'text/html' }, body: '<html><title>Sign in</title>' }, /not an image, it begins with "<html><title>Sign in/],
-    ['a page that claims to be an image', { headers: { 'content-type': 'image/png' }, body: '<!doctype html><p>hello</p>' }, /not an image/],
+    [
+      'a page',
+      { headers: { 'content-type': 'text/html' }, body: '<html><title>Sign in</title>' },
+      /not an image, it begins with "<html><title>Sign in/,
+    ],
+    [
+      'a page that claims to be an image',
+      { headers: { 'content-type': 'image/png' }, body: '<!doctype html><p>hello</p>' },
+      /not an image/,
+    ],
     ['JSON', { body: '{"code":40100,"message":"no"}' }, /begins with "\{"code":40100/],
     ['control characters', { body: '\u001b]0;title\u0007 and more text' }, /begins with "\.\]0;title\. and more text"/],
     ['nothing', { body: '' }, /it is empty/],
@@ -108,7 +127,11 @@ describe('a body that is not an image is refused and named', () => {
       paths: { '/page': [{ body: '<html>expired</html>' }] },
     });
     const { exit, stdout, files } = await imggen(['a cat', '-n', '3'], { gateway: api });
-    expect({ exit, stdout, files }).toEqual({ exit: 7, stdout: 'a-cat-1.png\na-cat-3.webp\n', files: ['a-cat-1.png', 'a-cat-3.webp'] });
+    expect({ exit, stdout, files }).toEqual({
+      exit: 7,
+      stdout: 'a-cat-1.png\na-cat-3.webp\n',
+      files: ['a-cat-1.png', 'a-cat-3.webp'],
+    });
   });
 });
 
@@ -135,7 +158,11 @@ describe('a download that fails in passing is repeated', () => {
   test('from where it broke off, when the server can', async () => {
     const large = largePng(300_000);
     const { exit, images, api } = await downloaded([
-      { headers: { ...atOnce, etag: '"v1"', 'content-length': String(large.length) }, body: large.subarray(0, 200_000), broken: 'end' },
+      {
+        headers: { ...atOnce, etag: '"v1"', 'content-length': String(large.length) },
+        body: large.subarray(0, 200_000),
+        broken: 'end',
+      },
       {
         status: 206,
         headers: { etag: '"v1"', 'content-range': `bytes 200000-${large.length - 1}/${large.length}` },
@@ -148,7 +175,10 @@ describe('a download that fails in passing is repeated', () => {
   });
 
   test('from the start, when the file is another one by now', async () => {
-    const { exit, images } = await downloaded([cut(100, { etag: '"v1"' }), { headers: { etag: '"v2"' }, body: image('cat.webp') }]);
+    const { exit, images } = await downloaded([
+      cut(100, { etag: '"v1"' }),
+      { headers: { etag: '"v2"' }, body: image('cat.webp') },
+    ]);
     expect(exit).toBe(0);
     expect(images).toMatchObject([{ sha256: sha256(image('cat.webp')) }]);
   });
@@ -193,7 +223,10 @@ test.each<[string, Answer]>([
   ['up to the end of the connection', { framing: 'close' }],
 ])('large images of a server that closes its connections are saved whole, %s', async (_name, answer) => {
   const bytes = largePng(380_000);
-  const api = await gateway({ generation: [documented(...Array<string>(4).fill('{{origin}}/large'))], paths: { '/large': { ...answer, body: bytes } } });
+  const api = await gateway({
+    generation: [documented(...Array<string>(4).fill('{{origin}}/large'))],
+    paths: { '/large': { ...answer, body: bytes } },
+  });
   const place = new Place();
   const { exit, stderr, files } = await imggen(['a cat', '-n', '4'], { gateway: api, place });
   expect(exit, stderr).toBe(0);

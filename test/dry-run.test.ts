@@ -7,7 +7,10 @@ describe('--dry-run', () => {
   test('shows what would be sent and written, and does neither', async () => {
     const place = new Place();
     const api = await gateway();
-    const { exit, stdout, stderr, files } = await imggen(['a cat', '-n', '2', '-o', 'out/deep', '--dry-run'], { gateway: api, place });
+    const { exit, stdout, stderr, files } = await imggen(['a cat', '-n', '2', '-o', 'out/deep', '--dry-run'], {
+      gateway: api,
+      place,
+    });
     expect({ exit, stderr, files }).toEqual({ exit: 0, stderr: '', files: [] });
     expect(stdout).toBe(
       `POST ${api.baseUrl}/image/generation
@@ -71,7 +74,11 @@ would write out/deep/a-cat-2.png
     const { exit, stdout, stderr } = await imggen(args, { place });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: '' });
     expect(stderr).toContain('everything is there already');
-    expect(JSON.parse((await imggen([...args, '--json'], { place })).stdout)).toEqual({ dry_run: true, request: null, files: [] });
+    expect(JSON.parse((await imggen([...args, '--json'], { place })).stdout)).toEqual({
+      dry_run: true,
+      request: null,
+      files: [],
+    });
   });
 
   test('a prompt with control characters does not reach the terminal with them', async () => {

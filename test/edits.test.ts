@@ -79,7 +79,11 @@ describe('an edited image', () => {
     for (const name of ['cat.jpg', 'cat.webp', 'cat.gif', 'cat.avif'] as const) {
       const api = await gateway({ generation: documented(`{{origin}}/images/${name}`) });
       const { exit, stdout, stderr, files } = await edited('-o cat.png --convert png', { api });
-      expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: 'cat.png\n', files: [name.replace('.', '.original.'), 'cat.png'].sort() });
+      expect({ exit, stdout, files }).toEqual({
+        exit: 0,
+        stdout: 'cat.png\n',
+        files: [name.replace('.', '.original.'), 'cat.png'].sort(),
+      });
       expect(stderr).not.toContain('warning');
     }
   });
@@ -93,7 +97,12 @@ describe('an edited image', () => {
   test('stands alone with --no-keep-original', async () => {
     const { exit, stdout, files, place } = await edited('-n 2 --convert webp --no-keep-original --json');
     expect({ exit, files }).toEqual({ exit: 0, files: ['a-cat-1.webp', 'a-cat-2.webp'] });
-    expect(JSON.parse(stdout)).toMatchObject({ images: [{ path: 'a-cat-1.webp', original: null }, { path: 'a-cat-2.webp', original: null }] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: [
+        { path: 'a-cat-1.webp', original: null },
+        { path: 'a-cat-2.webp', original: null },
+      ],
+    });
     expect(await lastRun(place)).toMatchObject({ state: 'saved', images: [{ original: null }, { original: null }] });
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
@@ -102,7 +111,9 @@ describe('an edited image', () => {
     const { stdout, place } = await edited('-o cat.webp --convert webp --json --resize 4x');
     const bytes = place.read('cat.webp');
     const facts = { format: 'webp', width: 4, height: 3, bytes: bytes.length, sha256: sha256(bytes) };
-    expect((JSON.parse(stdout) as Result & { images: unknown }).images).toEqual([{ path: 'cat.webp', original: 'cat.original.png', ...facts }]);
+    expect((JSON.parse(stdout) as Result & { images: unknown }).images).toEqual([
+      { path: 'cat.webp', original: 'cat.original.png', ...facts },
+    ]);
   });
 
   test('--sidecar: beside the result, of both', async () => {
@@ -120,16 +131,30 @@ describe('an edited image', () => {
   test('-o -: its bytes', async () => {
     const place = new Place();
     const api = await gateway({ generation: cats() });
-    const { exit, bytes, files } = await imggen(['a cat', '-o', '-', '--convert', 'webp', '--resize', '4x'], { place, gateway: api });
+    const { exit, bytes, files } = await imggen(['a cat', '-o', '-', '--convert', 'webp', '--resize', '4x'], {
+      place,
+      gateway: api,
+    });
     expect({ exit, files, look: await looks(bytes) }).toEqual({ exit: 0, files: [], look: 'webp 4x3' });
-    expect(await lastRun(place)).toMatchObject({ state: 'saved', images: [{ path: '-', format: 'webp' }], missing: [] });
+    expect(await lastRun(place)).toMatchObject({
+      state: 'saved',
+      images: [{ path: '-', format: 'webp' }],
+      missing: [],
+    });
     expect(await imggen(['resume'], { place })).toMatchObject({ stderr: 'nothing to resume\n' });
   });
 
   test('is made of what the sandbox draws', async () => {
     const place = new Place();
-    const { exit, stdout } = await imggen(['a cat', '--sandbox', '--resize', '300x300', '--convert', 'avif', '-o', 'cat.avif'], { place });
-    expect({ exit, stdout, look: await looks(place.read('cat.avif')) }).toEqual({ exit: 0, stdout: 'cat.avif\n', look: 'heif 300x300' });
+    const { exit, stdout } = await imggen(
+      ['a cat', '--sandbox', '--resize', '300x300', '--convert', 'avif', '-o', 'cat.avif'],
+      { place },
+    );
+    expect({ exit, stdout, look: await looks(place.read('cat.avif')) }).toEqual({
+      exit: 0,
+      stdout: 'cat.avif\n',
+      look: 'heif 300x300',
+    });
   });
 
   test('comes from the config file as well; a name that is given outranks a conversion', async () => {
@@ -138,8 +163,13 @@ describe('an edited image', () => {
     expect(await edited('', { place })).toMatchObject({ exit: 0, files: ['a-cat-1.webp'] });
     expect(await edited('-o b.png', { place })).toMatchObject({ exit: 0, stdout: 'b.png\n' });
     expect(await looks(place.read('b.png'))).toBe('png 4x3');
-    expect(await edited('-o c.png --keep-original', { place })).toMatchObject({ files: expect.arrayContaining(['c.png', 'c.original.png']) });
-    expect(await edited('-o d.avif', { place })).toMatchObject({ exit: 2, stderr: expect.stringContaining('--convert avif') });
+    expect(await edited('-o c.png --keep-original', { place })).toMatchObject({
+      files: expect.arrayContaining(['c.png', 'c.original.png']),
+    });
+    expect(await edited('-o d.avif', { place })).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('--convert avif'),
+    });
   });
 });
 
@@ -167,7 +197,12 @@ describe('is refused before anything is sent:', () => {
     [`-o ${'x'.repeat(232)}.webp --convert webp`, 'error: the file name of -o has more than 231 bytes'],
   ])('%s', async (args, message) => {
     const { exit, stderr, files, posts } = await edited(args);
-    expect({ exit, stderr, files, posts }).toEqual({ exit: 2, stderr: expect.stringContaining(message), files: [], posts: [] });
+    expect({ exit, stderr, files, posts }).toEqual({
+      exit: 2,
+      stderr: expect.stringContaining(message),
+      files: [],
+      posts: [],
+    });
   });
 });
 
@@ -184,7 +219,10 @@ describe('--dry-run', () => {
       files: ['a-cat-1.avif', 'a-cat-2.avif'],
       originals: ['a-cat-1.original.png', 'a-cat-2.original.png'],
     });
-    expect(await planned('--convert avif --no-keep-original')).toMatchObject({ files: ['a-cat-1.avif'], originals: [] });
+    expect(await planned('--convert avif --no-keep-original')).toMatchObject({
+      files: ['a-cat-1.avif'],
+      originals: [],
+    });
     expect((await edited('-o - --convert avif --dry-run')).stdout).toMatch(/\nwould write -\n$/);
   });
 });
@@ -216,19 +254,32 @@ describe('names that are taken', () => {
     ['-o cat.webp --convert webp', 'cat.original.png', 'cat.original.png exists'],
     ['-o cat.png --resize 4x', 'cat.original.png', 'cat.original.png exists'],
     ['-o cat.webp --convert webp --sidecar', 'cat.webp.json', 'cat.webp.json exists'],
-    ['-o cat.webp --convert webp --skip-existing', 'cat.original.jpg', 'cat.original.jpg exists, and cat.webp, which is made from it, does not'],
+    [
+      '-o cat.webp --convert webp --skip-existing',
+      'cat.original.jpg',
+      'cat.original.jpg exists, and cat.webp, which is made from it, does not',
+    ],
   ])('%s beside %s: exit 8', async (args, existing, message) => {
     const place = new Place();
     place.write(existing, 'precious');
     const { exit, stderr, posts, files } = await edited(args, { place });
-    expect({ exit, stderr, posts, files }).toEqual({ exit: 8, stderr: expect.stringContaining(message), posts: [], files: [existing] });
+    expect({ exit, stderr, posts, files }).toEqual({
+      exit: 8,
+      stderr: expect.stringContaining(message),
+      posts: [],
+      files: [existing],
+    });
   });
 
   test('--overwrite replaces both', async () => {
     const place = new Place();
     for (const name of ['cat.webp', 'cat.original.png', 'cat.webp.json', 'cat.png']) place.write(name, 'old');
     const { exit, stdout, files } = await edited('-o cat.webp --convert webp --overwrite --sidecar', { place });
-    expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: 'cat.webp\n', files: ['cat.original.png', 'cat.png', 'cat.webp', 'cat.webp.json'] });
+    expect({ exit, stdout, files }).toEqual({
+      exit: 0,
+      stdout: 'cat.webp\n',
+      files: ['cat.original.png', 'cat.png', 'cat.webp', 'cat.webp.json'],
+    });
     expect(await looks(place.read('cat.webp'))).toBe('webp 8x6');
     expect(place.read('cat.original.png')).toEqual(image('cat.png'));
     expect(place.read('cat.png').toString()).toBe('old');
@@ -273,8 +324,14 @@ describe('a conversion that fails never loses the original:', () => {
       paths: { '/damaged.png': { body: damaged } },
     });
     const { exit, stdout, stderr, files, place } = await edited('-n 2 -o cat.webp --convert webp', { api });
-    expect({ exit, stdout, files }).toEqual({ exit: 7, stdout: 'cat-2.webp\n', files: ['cat-1.original.png', 'cat-2.original.png', 'cat-2.webp'] });
-    expect(stderr).toMatch(/error: 1 of 2 images are saved, and not converted\ncause: image 1: .*; the original is cat-1\.original\.png\n/);
+    expect({ exit, stdout, files }).toEqual({
+      exit: 7,
+      stdout: 'cat-2.webp\n',
+      files: ['cat-1.original.png', 'cat-2.original.png', 'cat-2.webp'],
+    });
+    expect(stderr).toMatch(
+      /error: 1 of 2 images are saved, and not converted\ncause: image 1: .*; the original is cat-1\.original\.png\n/,
+    );
     // Another try would end the same way.
     expect(stderr).not.toContain('imggen resume');
     expect(place.read('cat-1.original.png')).toEqual(damaged);
@@ -285,18 +342,27 @@ describe('a conversion that fails never loses the original:', () => {
     });
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
     const { run } = (await lastRun(place)) as { run: string };
-    expect(await imggen(['resume', run], { place })).toMatchObject({ exit: 7, stderr: expect.stringContaining('is not converted') });
+    expect(await imggen(['resume', run], { place })).toMatchObject({
+      exit: 7,
+      stderr: expect.stringContaining('is not converted'),
+    });
   });
 
   test('--json tells where it is', async () => {
-    const api = await gateway({ generation: documented('{{origin}}/damaged.png'), paths: { '/damaged.png': { body: damaged } } });
+    const api = await gateway({
+      generation: documented('{{origin}}/damaged.png'),
+      paths: { '/damaged.png': { body: damaged } },
+    });
     const { exit, stdout } = await edited('-o cat.webp --convert webp --json --no-keep-original', { api });
     expect(exit).toBe(7);
     expect(JSON.parse(stdout)).toMatchObject({ images: [], failed: [{ index: 1, original: 'cat.original.png' }] });
   });
 
   test('-o -: nothing is written, and resume saves it', async () => {
-    const api = await gateway({ generation: documented('{{origin}}/damaged.png'), paths: { '/damaged.png': { body: damaged } } });
+    const api = await gateway({
+      generation: documented('{{origin}}/damaged.png'),
+      paths: { '/damaged.png': { body: damaged } },
+    });
     const { exit, stdout, place, stderr } = await edited('-o - --convert webp', { api });
     expect({ exit, stdout }).toEqual({ exit: 7, stdout: '' });
     expect(stderr).toContain('the image cannot be converted');
@@ -307,12 +373,23 @@ describe('a conversion that fails never loses the original:', () => {
     const place = new Place();
     mkdirSync(join(place.cwd, 'cat.webp'));
     const api = await gateway({ generation: () => cats() });
-    const { exit, stdout, stderr, files } = await edited('--name cat --convert webp --overwrite --no-keep-original', { place, api });
+    const { exit, stdout, stderr, files } = await edited('--name cat --convert webp --overwrite --no-keep-original', {
+      place,
+      api,
+    });
     expect({ exit, stdout, files }).toEqual({ exit: 8, stdout: '', files: ['cat.original.png'] });
-    expect(stderr).toContain('error: 1 of 1 image is saved, and not converted\ncause: image 1: cannot write cat.webp: EISDIR');
-    expect(stderr).toContain('; the original is cat.original.png\nhint: to convert without a new generation: imggen resume\n');
+    expect(stderr).toContain(
+      'error: 1 of 1 image is saved, and not converted\ncause: image 1: cannot write cat.webp: EISDIR',
+    );
+    expect(stderr).toContain(
+      '; the original is cat.original.png\nhint: to convert without a new generation: imggen resume\n',
+    );
     rmSync(join(place.cwd, 'cat.webp'), { recursive: true });
-    expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0, stdout: `${join(place.cwd, 'cat.webp')}\n`, files: ['cat.webp'] });
+    expect(await imggen(['resume'], { place })).toMatchObject({
+      exit: 0,
+      stdout: `${join(place.cwd, 'cat.webp')}\n`,
+      files: ['cat.webp'],
+    });
   });
 });
 
@@ -327,7 +404,10 @@ describe('resume', () => {
     const directory = join(place.state, 'runs');
     const path = join(directory, readdirSync(directory)[0] as string);
     const lines = readFileSync(path, 'utf8').trim().split('\n');
-    writeFileSync(path, `${lines.filter((line) => !types.includes((JSON.parse(line) as { type: string }).type)).join('\n')}\n`);
+    writeFileSync(
+      path,
+      `${lines.filter((line) => !types.includes((JSON.parse(line) as { type: string }).type)).join('\n')}\n`,
+    );
     const longAgo = new Date(Date.now() - 600_000);
     utimesSync(path, longAgo, longAgo);
   }
@@ -335,7 +415,12 @@ describe('resume', () => {
   async function finished(args: string) {
     const { place, api, exit } = await edited(args);
     expect(exit).toBe(0);
-    return { place, api, before: place.files(), resume: async (...more: string[]) => await imggen(['resume', ...more], { place }) };
+    return {
+      place,
+      api,
+      before: place.files(),
+      resume: async (...more: string[]) => await imggen(['resume', ...more], { place }),
+    };
   }
 
   test('makes what a killed process did not come to', async () => {
@@ -343,19 +428,26 @@ describe('resume', () => {
     forget(place, 'made', 'released');
     for (const name of ['cat-1.webp', 'cat-2.webp', 'cat-1.webp.json']) rmSync(join(place.cwd, name));
     const { exit, stdout, files } = await resume();
-    expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: `${join(place.cwd, 'cat-1.webp')}\n${join(place.cwd, 'cat-2.webp')}\n`, files: before });
+    expect({ exit, stdout, files }).toEqual({
+      exit: 0,
+      stdout: `${join(place.cwd, 'cat-1.webp')}\n${join(place.cwd, 'cat-2.webp')}\n`,
+      files: before,
+    });
     expect(await lastRun(place)).toMatchObject({ state: 'saved', missing: [] });
     expect(await resume()).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
 
-  test.each(['', '--no-keep-original', '--overwrite'])('knows a result that was made and not noted again: %s', async (args) => {
-    const { place, before, resume } = await finished(`-o cat.webp --convert webp ${args}`);
-    if (args === '--no-keep-original') place.write('cat.original.png', image('cat.png'));
-    forget(place, 'made', 'released');
-    const result = place.read('cat.webp');
-    expect(await resume()).toMatchObject({ exit: 0, files: before });
-    expect(place.read('cat.webp')).toEqual(result);
-  });
+  test.each(['', '--no-keep-original', '--overwrite'])(
+    'knows a result that was made and not noted again: %s',
+    async (args) => {
+      const { place, before, resume } = await finished(`-o cat.webp --convert webp ${args}`);
+      if (args === '--no-keep-original') place.write('cat.original.png', image('cat.png'));
+      forget(place, 'made', 'released');
+      const result = place.read('cat.webp');
+      expect(await resume()).toMatchObject({ exit: 0, files: before });
+      expect(place.read('cat.webp')).toEqual(result);
+    },
+  );
 
   test('does not write into a result through the second name that a killed process left', async () => {
     const { place, before, resume } = await finished('-o cat.webp --convert webp');
@@ -409,7 +501,9 @@ describe('resume', () => {
     run.kill('SIGINT');
     const { exit, files, stderr } = await run.end;
     expect(exit).toBe(130);
-    expect(stderr).toMatch(/of 4 images are (not saved yet: imggen resume|saved, and not converted\ncause: image \d: interrupted)/);
+    expect(stderr).toMatch(
+      /of 4 images are (not saved yet: imggen resume|saved, and not converted\ncause: image \d: interrupted)/,
+    );
     expect(files.length).toBeLessThan(8);
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0 });
     expect(place.files()).toHaveLength(8);
@@ -426,8 +520,12 @@ describe('without sharp', () => {
     // Also where directories above it have a sharp, this one is found first: a package without its file.
     mkdirSync(join(copy, 'node_modules/sharp'), { recursive: true });
     writeFileSync(join(copy, 'node_modules/sharp/package.json'), '{ "main": "sharp.js" }');
-    if (broken !== undefined) writeFileSync(join(copy, 'node_modules/sharp/sharp.js'), `throw new Error(${JSON.stringify(broken)});`);
-    const running = promisify(execFile)(process.execPath, [join(copy, 'bin/imggen.js'), ...args], { cwd: place.cwd, env: environment(place, { gateway: api }) });
+    if (broken !== undefined)
+      writeFileSync(join(copy, 'node_modules/sharp/sharp.js'), `throw new Error(${JSON.stringify(broken)});`);
+    const running = promisify(execFile)(process.execPath, [join(copy, 'bin/imggen.js'), ...args], {
+      cwd: place.cwd,
+      env: environment(place, { gateway: api }),
+    });
     return await running.then(
       ({ stdout, stderr }) => ({ exit: 0, stdout, stderr }),
       ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ exit: code, stdout, stderr }),
@@ -440,10 +538,16 @@ describe('without sharp', () => {
   ])('nothing is sent: it %s', async (_name, broken, cause) => {
     const place = new Place();
     const api = await gateway({ generation: () => cats() });
-    for (const args of [['--convert', 'webp'], ['--resize', '4x', '--dry-run'], ['-o', '-', '--convert', 'webp']]) {
+    for (const args of [
+      ['--convert', 'webp'],
+      ['--resize', '4x', '--dry-run'],
+      ['-o', '-', '--convert', 'webp'],
+    ]) {
       const { exit, stdout, stderr } = await bare(['a cat', ...args], place, api, broken);
       expect({ exit, stdout, files: place.files() }).toEqual({ exit: 2, stdout: '', files: [] });
-      expect(stderr).toMatch(/^error: images are resized and converted with sharp, which is not installed or does not run here\ncause: .*\nhint: npm install -g sharp, or reinstall imggen without --omit=optional\n$/);
+      expect(stderr).toMatch(
+        /^error: images are resized and converted with sharp, which is not installed or does not run here\ncause: .*\nhint: npm install -g sharp, or reinstall imggen without --omit=optional\n$/,
+      );
       expect(stderr).toContain(cause);
     }
     expect(api.requests).toEqual([]);
@@ -453,10 +557,15 @@ describe('without sharp', () => {
   test('resume keeps the original, and another resume converts it', async () => {
     const { place, api } = await edited('-o cat.webp --convert webp');
     const [journal = ''] = readdirSync(join(place.state, 'runs')).map((name) => join(place.state, 'runs', name));
-    const lines = readFileSync(journal, 'utf8').split('\n').filter((line) => !/"type":"(made|released)"/.test(line));
+    const lines = readFileSync(journal, 'utf8')
+      .split('\n')
+      .filter((line) => !/"type":"(made|released)"/.test(line));
     writeFileSync(journal, lines.join('\n'));
     rmSync(join(place.cwd, 'cat.webp'));
-    expect(await bare(['resume'], place, api)).toMatchObject({ exit: 7, stderr: expect.stringContaining('npm install -g sharp') });
+    expect(await bare(['resume'], place, api)).toMatchObject({
+      exit: 7,
+      stderr: expect.stringContaining('npm install -g sharp'),
+    });
     expect(place.files()).toEqual(['cat.original.png']);
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0, files: ['cat.original.png', 'cat.webp'] });
   });

@@ -18,7 +18,8 @@ describe('--sandbox', () => {
     expect(files).toEqual(['out/a-cat-1.png', 'out/a-cat-2.png']);
     expect(stderr).toContain(placeholders);
     expect(place.sha256('out/a-cat-1.png')).not.toBe(place.sha256('out/a-cat-2.png'));
-    for (const file of files) expect(await sharp(place.read(file)).metadata()).toMatchObject({ format: 'png', width: 1024, height: 1024 });
+    for (const file of files)
+      expect(await sharp(place.read(file)).metadata()).toMatchObject({ format: 'png', width: 1024, height: 1024 });
   });
 
   test('sends nothing to the gateway and shows it no key', async () => {
@@ -35,10 +36,22 @@ describe('--sandbox', () => {
   });
 
   test.each([
-    { args: ['-s', 'landscape', '-f', 'jpeg', '--compression', '40'], facts: { format: 'jpeg', width: 1536, height: 1024 } },
-    { args: ['-f', 'webp', '--background', 'transparent', '--stream'], facts: { format: 'webp', width: 1024, height: 1024, hasAlpha: true } },
-    { args: ['-m', 'dall-e-2', '-s', '256x256', '--response-format', 'b64_json', '-n', '3'], facts: { format: 'png', width: 256, height: 256 } },
-    { args: ['-m', 'dall-e-3', '--style', 'vivid', '-s', 'portrait'], facts: { format: 'png', width: 1024, height: 1792 } },
+    {
+      args: ['-s', 'landscape', '-f', 'jpeg', '--compression', '40'],
+      facts: { format: 'jpeg', width: 1536, height: 1024 },
+    },
+    {
+      args: ['-f', 'webp', '--background', 'transparent', '--stream'],
+      facts: { format: 'webp', width: 1024, height: 1024, hasAlpha: true },
+    },
+    {
+      args: ['-m', 'dall-e-2', '-s', '256x256', '--response-format', 'b64_json', '-n', '3'],
+      facts: { format: 'png', width: 256, height: 256 },
+    },
+    {
+      args: ['-m', 'dall-e-3', '--style', 'vivid', '-s', 'portrait'],
+      facts: { format: 'png', width: 1024, height: 1792 },
+    },
   ])('takes what the gateway takes: $args', async ({ args, facts }) => {
     const place = new Place();
     const { exit, stderr, files } = await imggen(['a cat', '--sandbox', '--name', 'image{i}', ...args], { place });
@@ -100,7 +113,11 @@ describe('imggen sandbox', () => {
     expect(stderr).toContain(`error: the sandbox cannot listen on port ${port}`);
   });
 
-  test.each([['--port', '70000'], ['--port', 'x'], ['--latency', '-1']])('refuses %s %s', async (...args) => {
+  test.each([
+    ['--port', '70000'],
+    ['--port', 'x'],
+    ['--latency', '-1'],
+  ])('refuses %s %s', async (...args) => {
     const { exit, stdout, stderr } = await imggen(['sandbox', ...args]);
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
     expect(stderr).toContain(`error: ${args.join(' ')} is not`);
@@ -109,7 +126,9 @@ describe('imggen sandbox', () => {
   test('waits --latency before each answer', async () => {
     const server = start(['sandbox', '--latency', '60000']);
     const baseUrl = (await server.saw(address)).trimEnd();
-    const { exit } = await imggen(['a cat', '--timeout', '0.5'], { env: { IMGGEN_BASE_URL: baseUrl, IMGGEN_API_KEY: testKey } });
+    const { exit } = await imggen(['a cat', '--timeout', '0.5'], {
+      env: { IMGGEN_BASE_URL: baseUrl, IMGGEN_API_KEY: testKey },
+    });
     expect(exit).toBe(6);
     server.kill('SIGTERM');
     expect((await server.end).exit).toBe(0);

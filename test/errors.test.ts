@@ -3,8 +3,10 @@ import { type Answer, cats, gateway, wire } from './support/gateway.ts';
 import { imggen } from './support/imggen.ts';
 import { Place } from './support/place.ts';
 
-const ours = (code: number | string, message = 'the reason'): string => JSON.stringify({ code, message, request_id: 'req-1' });
-const openAi = (code: string | null, type = 'invalid_request_error', message = 'the reason'): string => JSON.stringify({ error: { type, code, message, param: null } });
+const ours = (code: number | string, message = 'the reason'): string =>
+  JSON.stringify({ code, message, request_id: 'req-1' });
+const openAi = (code: string | null, type = 'invalid_request_error', message = 'the reason'): string =>
+  JSON.stringify({ error: { type, code, message, param: null } });
 const page = '<html><body><h1>Something</h1></body></html>';
 
 type Row = [exit: number, code: string, answer: Answer];
@@ -42,7 +44,13 @@ const table: Row[] = [
   [4, 'rejected', { status: 200, body: openAi('content_policy_violation') }],
   [4, 'rejected', { status: 400, body: '{"error":"the reason"}' }],
   // An event of a stream.
-  [4, 'rejected', { body: `event: error\ndata: {"type":"error","error":{"code":"content_policy_violation","message":"the reason"}}\n\n` }],
+  [
+    4,
+    'rejected',
+    {
+      body: `event: error\ndata: {"type":"error","error":{"code":"content_policy_violation","message":"the reason"}}\n\n`,
+    },
+  ],
   [5, 'out_of_credit', { body: `data: {"error":{"code":"insufficient_credit","message":"the reason"}}\n\n` }],
   // Not an envelope: the status speaks.
   [3, 'key_refused', { status: 401, body: page }],
@@ -97,7 +105,9 @@ describe('an answer that is an error', () => {
   });
 
   test('takes the request id from a header when the body has none', async () => {
-    const api = await gateway({ generation: [{ status: 400, headers: { 'x-request-id': 'req-header' }, body: openAi(null) }] });
+    const api = await gateway({
+      generation: [{ status: 400, headers: { 'x-request-id': 'req-header' }, body: openAi(null) }],
+    });
     const { stdout } = await imggen(['a cat', '--json'], { gateway: api });
     expect(JSON.parse(stdout)).toMatchObject({ error: { request_id: 'req-header' } });
   });
@@ -106,7 +116,9 @@ describe('an answer that is an error', () => {
     const api = await gateway({ generation: [{ status: 400, body: wire('credit.json') }] });
     const { exit, stderr } = await imggen(['a cat', '-q'], { gateway: api });
     expect(exit).toBe(5);
-    expect(stderr).toMatch(/^error: out of credit: Your credit is not enough\.\ncause: HTTP 400.*\nhint: .*credit.*\n$/);
+    expect(stderr).toMatch(
+      /^error: out of credit: Your credit is not enough\.\ncause: HTTP 400.*\nhint: .*credit.*\n$/,
+    );
   });
 
   test.each(['[31mred[0m', ']0;title', '[2J', 'P+q', '\u0007', '\u009b31m', '\b\b\b', '\r'])(
@@ -118,12 +130,20 @@ describe('an answer that is an error', () => {
       // One line, and (as after every run) no control character on stderr.
       expect(stderr).toMatch(/^error: .*one.* two three\ncause: .*\n$/);
       expect(stdout).not.toMatch(/[^\P{Cc}\n]/u);
-      expect((JSON.parse(stdout) as { error: { message: string } }).error.message).toContain(`one${sequence} two\nthree`);
+      expect((JSON.parse(stdout) as { error: { message: string } }).error.message).toContain(
+        `one${sequence} two\nthree`,
+      );
     },
   );
 
   test('reaches the terminal without marks that turn the direction of text', async () => {
-    const api = await gateway({ generation: { status: 400, headers: { 'x-request-id': 'r' }, body: ours(1, 'exe\u202egpj.\u2066x\u2069\u200f\u2028y') } });
+    const api = await gateway({
+      generation: {
+        status: 400,
+        headers: { 'x-request-id': 'r' },
+        body: ours(1, 'exe\u202egpj.\u2066x\u2069\u200f\u2028y'),
+      },
+    });
     for (const args of [['-q'], ['--json'], ['--verbose']]) {
       const { stdout, stderr } = await imggen(['a cat', ...args], { gateway: api });
       expect(stdout + stderr).not.toMatch(/[\u200f\u2028\u202a-\u202e\u2066-\u2069]/);
@@ -163,7 +183,11 @@ describe('a command line that is wrong costs nothing', () => {
     [['--sandbox', 'models'], 'options of imggen models stand after its name', 'imggen models --help'],
     [['models', '--sandbox'], "unknown option '--sandbox'"],
     [['models', 'extra'], 'too many arguments'],
-    [['a cat', '--base-url', 'http://gateway.example/api/v1'], 'is not secure: the API key would travel in clear', 'https:'],
+    [
+      ['a cat', '--base-url', 'http://gateway.example/api/v1'],
+      'is not secure: the API key would travel in clear',
+      'https:',
+    ],
     [['config'], '', ''],
     [['config', 'lst'], 'unknown command', 'list'],
     [['help', 'modles'], 'there is no help on modles', 'models'],
@@ -188,7 +212,13 @@ describe('a command line that is wrong costs nothing', () => {
     const { exit, stdout, stderr } = await imggen(['a cat', '--json', '--sizee', 'x']);
     expect(exit).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({
-      error: { code: 'usage', exit: 2, message: "unknown option '--sizee'", hint: expect.stringContaining('--size'), request_id: null },
+      error: {
+        code: 'usage',
+        exit: 2,
+        message: "unknown option '--sizee'",
+        hint: expect.stringContaining('--size'),
+        request_id: null,
+      },
     });
     expect(stderr).toMatch(/^error: /);
   });
@@ -196,7 +226,9 @@ describe('a command line that is wrong costs nothing', () => {
   test('and so is a missing key', async () => {
     const { exit, stdout } = await imggen(['a cat', '--json']);
     expect(exit).toBe(3);
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'no_api_key', exit: 3, hint: expect.stringContaining('imggen login') } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'no_api_key', exit: 3, hint: expect.stringContaining('imggen login') },
+    });
   });
 
   test('and so is a place that cannot be written', async () => {
@@ -213,7 +245,10 @@ describe('help', () => {
   test('exit-codes is the table of CLI.md', async () => {
     const { exit, stdout, stderr } = await imggen(['help', 'exit-codes']);
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
-    const codes = stdout.trimEnd().split('\n').map((line) => /^ *(\d+) {2}\S/.exec(line)?.[1]);
+    const codes = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => /^ *(\d+) {2}\S/.exec(line)?.[1]);
     expect(codes).toEqual(expect.arrayContaining(['0', '1', '2', '3', '4', '5', '6', '7', '8', '130', '143']));
   });
 
@@ -222,7 +257,8 @@ describe('help', () => {
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: imggen \[options\] \[prompt\]\n/);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
-    for (const flag of ['--count', '--size', '--dry-run', '--sandbox', '--skip-existing']) expect(stdout).toContain(flag);
+    for (const flag of ['--count', '--size', '--dry-run', '--sandbox', '--skip-existing'])
+      expect(stdout).toContain(flag);
   });
 
   test.each([
@@ -249,9 +285,27 @@ describe('imggen models', () => {
     const { exit, stdout, stderr } = await imggen(['models', '--json']);
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject([
-      { id: 'gpt-image-1.5', prompt_limit: 32_000, max_count: 10, sizes: ['auto', '1024x1024', '1536x1024', '1024x1536'], default_size: 'auto' },
-      { id: 'dall-e-3', prompt_limit: 4000, max_count: 1, sizes: ['1024x1024', '1792x1024', '1024x1792'], default_size: '1024x1024' },
-      { id: 'dall-e-2', prompt_limit: 1000, max_count: 10, sizes: ['256x256', '512x512', '1024x1024'], default_size: '1024x1024' },
+      {
+        id: 'gpt-image-1.5',
+        prompt_limit: 32_000,
+        max_count: 10,
+        sizes: ['auto', '1024x1024', '1536x1024', '1024x1536'],
+        default_size: 'auto',
+      },
+      {
+        id: 'dall-e-3',
+        prompt_limit: 4000,
+        max_count: 1,
+        sizes: ['1024x1024', '1792x1024', '1024x1792'],
+        default_size: '1024x1024',
+      },
+      {
+        id: 'dall-e-2',
+        prompt_limit: 1000,
+        max_count: 10,
+        sizes: ['256x256', '512x512', '1024x1024'],
+        default_size: '1024x1024',
+      },
     ]);
   });
 

@@ -27,17 +27,25 @@ interface Expected {
 type Rule = (shape: Shape, n: number) => Expected;
 
 const fine: Rule = (_shape, n) => ({ exit: 0, state: 'saved', saved: n, charged: true, resume: 'nothing' });
-const refused = (exit: number): Rule => () => ({ exit, state: 'failed', saved: 0, charged: false, resume: 'nothing' });
-const unknown = (charged: boolean): Rule => () => ({ exit: 6, state: 'unknown', saved: 0, charged, resume: 'nothing' });
+const refused =
+  (exit: number): Rule =>
+  () => ({ exit, state: 'failed', saved: 0, charged: false, resume: 'nothing' });
+const unknown =
+  (charged: boolean): Rule =>
+  () => ({ exit: 6, state: 'unknown', saved: 0, charged, resume: 'nothing' });
 const saysNot = unknown(false);
 const unheard = unknown(true);
 /** One image fails; where there is no download, none can. */
-const oneFails = (how: Pick<Expected, 'resume' | 'gone'>): Rule => (shape, n) =>
-  byUrl(shape) ? { exit: 7, state: 'incomplete', saved: n - 1, charged: true, ...how } : fine(shape, n);
+const oneFails =
+  (how: Pick<Expected, 'resume' | 'gone'>): Rule =>
+  (shape, n) =>
+    byUrl(shape) ? { exit: 7, state: 'incomplete', saved: n - 1, charged: true, ...how } : fine(shape, n);
 const inPassing = oneFails({ resume: 'saves' });
 /** Half of an answer that holds three images holds the first. */
 const half: Rule = (shape, n) =>
-  byUrl(shape) || n === 1 ? unheard(shape, n) : { exit: 7, state: 'incomplete', saved: 1, charged: true, resume: 'nothing' };
+  byUrl(shape) || n === 1
+    ? unheard(shape, n)
+    : { exit: 7, state: 'incomplete', saved: 1, charged: true, resume: 'nothing' };
 const later: Rule = () => ({ exit: 7, state: 'incomplete', saved: 0, charged: true, resume: 'saves' });
 
 const rules: Record<FaultKind, Rule> = {
@@ -91,8 +99,12 @@ async function bed(bench: Bench, name: string, shape: Shape, n: number, faults: 
   return {
     sandbox,
     directory,
-    generate: (...args: string[]) => bench.run(['a cat', '-n', String(n), ...small, ...stream, ...args], { cwd: directory, env }),
-    resume: (run: string) => bench.run(['resume', run, '--json', '--retries', '0'], { env: { IMGGEN_TASK_URL: `${sandbox.baseUrl}/tasks/{task_id}` } }),
+    generate: (...args: string[]) =>
+      bench.run(['a cat', '-n', String(n), ...small, ...stream, ...args], { cwd: directory, env }),
+    resume: (run: string) =>
+      bench.run(['resume', run, '--json', '--retries', '0'], {
+        env: { IMGGEN_TASK_URL: `${sandbox.baseUrl}/tasks/{task_id}` },
+      }),
   };
 }
 
@@ -133,7 +145,10 @@ describe('the matrix of faults', () => {
     for (const [k, { cell, sandbox, directory, ran, files, charged, requests }] of runs.entries()) {
       const stats = sandbox.stats();
       outcomes.set(cell, {
-        ran, files, charged, requests,
+        ran,
+        files,
+        charged,
+        requests,
         run: resumed[k]?.run,
         resumed: resumed[k]?.resumed,
         filesAfter: await wholeImages(directory),
@@ -156,10 +171,13 @@ describe('the matrix of faults', () => {
     expect(outcome.files).toHaveLength(saved);
     expect(numbered(cell.n)).toEqual(expect.arrayContaining(outcome.files));
     expect(run).toMatchObject({ state, asked: cell.n });
-    expect(run?.images.map(({ path }) => path).sort()).toEqual(outcome.files.map((name) => expect.stringMatching(`/${name}$`)));
+    expect(run?.images.map(({ path }) => path).sort()).toEqual(
+      outcome.files.map((name) => expect.stringMatching(`/${name}$`)),
+    );
     expect({ charged: outcome.charged, requests: outcome.requests }).toEqual({ charged: money, requests: 1 });
     // Nothing that may have cost money ends without the way out.
-    if (state === 'unknown' || cell.fault === 'cut') expect(ran.stderr).toMatch(/may have been generated and charged.*run \d{8}T/);
+    if (state === 'unknown' || cell.fault === 'cut')
+      expect(ran.stderr).toMatch(/may have been generated and charged.*run \d{8}T/);
     if (resume !== 'nothing') expect(ran.stderr).toContain(gone ? 'or its URL has expired' : 'imggen resume');
 
     expect({ charged: outcome.chargedAfter, requests: outcome.requestsAfter }).toEqual({ charged: money, requests: 1 });
@@ -173,7 +191,9 @@ describe('the matrix of faults', () => {
     }
     if (resume === 'lost') {
       expect(outcome.resumed?.exit).toBe(7);
-      expect(outcome.resumed?.json()).toMatchObject({ runs: [{ failed: [{ reason: expect.stringMatching(/HTTP 410.*expired/) }] }] });
+      expect(outcome.resumed?.json()).toMatchObject({
+        runs: [{ failed: [{ reason: expect.stringMatching(/HTTP 410.*expired/) }] }],
+      });
       expect(outcome.runAfter?.missing).toMatchObject([{ lost: expect.stringContaining('HTTP 410') }]);
     }
   });
@@ -207,33 +227,84 @@ const open = { exit: 6, state: 'unknown' };
 const risk = '--retry-unknown';
 
 const repeats: Repeat[] = [
-  ...(['429', '503'] as const).flatMap((kind) => shapes.map((shape) => ({
-    title: `${kind} once, ${shape}: repeated`, faults: once(kind), shape, n: 1, args: ['--retries', '1'], posts: 2, charged: 1, ...saved,
-  }))),
+  ...(['429', '503'] as const).flatMap((kind) =>
+    shapes.map((shape) => ({
+      title: `${kind} once, ${shape}: repeated`,
+      faults: once(kind),
+      shape,
+      n: 1,
+      args: ['--retries', '1'],
+      posts: 2,
+      charged: 1,
+      ...saved,
+    })),
+  ),
   ...(['download-500', 'download-cut', 'download-truncated'] as const).map((kind) => ({
-    title: `${kind} once: only the download is repeated`, faults: once(kind), n: 3, args: ['--retries', '1'], posts: 1, charged: 1, ...saved,
+    title: `${kind} once: only the download is repeated`,
+    faults: once(kind),
+    n: 3,
+    args: ['--retries', '1'],
+    posts: 1,
+    charged: 1,
+    ...saved,
   })),
   ...isUnknown.map((kind) => ({
-    title: `${kind} always: one POST`, faults: always(kind), n: 2, args: ['--retries', '2'], posts: 1, charged: Number(chargesFor(kind)), ...open,
+    title: `${kind} always: one POST`,
+    faults: always(kind),
+    n: 2,
+    args: ['--retries', '2'],
+    posts: 1,
+    charged: Number(chargesFor(kind)),
+    ...open,
   })),
   ...isUnknown.map((kind) => ({
     title: `${kind} always, ${risk}: the user's own charges`,
-    faults: always(kind), n: 2, args: ['--retries', '2', risk], posts: 3, charged: 3 * Number(chargesFor(kind)), ...open,
+    faults: always(kind),
+    n: 2,
+    args: ['--retries', '2', risk],
+    posts: 3,
+    charged: 3 * Number(chargesFor(kind)),
+    ...open,
   })),
   ...isUnknown.map((kind) => ({
-    title: `${kind} once, ${risk}`, faults: once(kind), n: 2, args: ['--retries', '1', risk], posts: 2, charged: 1 + Number(chargesFor(kind)), ...saved,
+    title: `${kind} once, ${risk}`,
+    faults: once(kind),
+    n: 2,
+    args: ['--retries', '1', risk],
+    posts: 2,
+    charged: 1 + Number(chargesFor(kind)),
+    ...saved,
   })),
   ...isRefused.map((kind) => ({
     title: `${kind}, ${risk}: known, and not repeated`,
-    faults: always(kind), n: 1, args: ['--retries', '2', risk], posts: 1, charged: 0, exit: rules[kind]('url', 1).exit, state: 'failed',
+    faults: always(kind),
+    n: 1,
+    args: ['--retries', '2', risk],
+    posts: 1,
+    charged: 0,
+    exit: rules[kind]('url', 1).exit,
+    state: 'failed',
   })),
   {
     title: `cut after a whole image, ${risk}: what is there is kept instead`,
-    faults: always('cut'), shape: 'b64_json', n: 3, args: ['--retries', '2', risk], posts: 1, charged: 1, exit: 7, state: 'incomplete',
+    faults: always('cut'),
+    shape: 'b64_json',
+    n: 3,
+    args: ['--retries', '2', risk],
+    posts: 1,
+    charged: 1,
+    exit: 7,
+    state: 'incomplete',
   },
   {
     title: `drop-after, then reject, ${risk}: what the first cost stays unknown`,
-    faults: [...once('drop-after'), ...always('reject')], n: 1, args: ['--retries', '2', risk], posts: 2, charged: 1, exit: 4, state: 'unknown',
+    faults: [...once('drop-after'), ...always('reject')],
+    n: 1,
+    args: ['--retries', '2', risk],
+    posts: 2,
+    charged: 1,
+    exit: 4,
+    state: 'unknown',
   },
 ];
 
@@ -251,14 +322,19 @@ describe('what is repeated', () => {
       return { repeat, ran, stats, files: await wholeImages(directory), baseUrl: sandbox.baseUrl };
     });
     const history = await bench.history();
-    for (const { repeat, baseUrl, ...outcome } of runs) outcomes.set(repeat, { ...outcome, run: history.find(({ api }) => api === baseUrl) });
+    for (const { repeat, baseUrl, ...outcome } of runs)
+      outcomes.set(repeat, { ...outcome, run: history.find(({ api }) => api === baseUrl) });
   }, 100_000);
   afterAll(() => bench.remove());
 
   test.each(repeats)('$title', (repeat) => {
     const { ran, stats, files, run } = outcomes.get(repeat)!;
     const { n, posts, charged, exit, state } = repeat;
-    expect({ exit: ran.exit, posts: stats.requests, charged: stats.charged }).toEqual({ exit, posts, charged: { generations: charged, images: charged * n } });
+    expect({ exit: ran.exit, posts: stats.requests, charged: stats.charged }).toEqual({
+      exit,
+      posts,
+      charged: { generations: charged, images: charged * n },
+    });
     expect(run?.state).toBe(state);
     if (exit === 0) expect(files).toEqual(numbered(n));
     if (state === 'unknown') expect(ran.stderr).toMatch(/may have been generated and charged.*run \d{8}T/);

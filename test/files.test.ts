@@ -7,12 +7,21 @@ import { imggen, start } from './support/imggen.ts';
 import { Place, sha256 } from './support/place.ts';
 
 /** Runs `imggen <prompt> …` in a place that has some files, against a gateway that gives one answer. */
-async function generated(args: string[], { existing = [], answer = cats(), place = new Place() }: { existing?: string[]; answer?: Answer; place?: Place } = {}) {
+async function generated(
+  args: string[],
+  { existing = [], answer = cats(), place = new Place() }: { existing?: string[]; answer?: Answer; place?: Place } = {},
+) {
   for (const name of existing) place.write(name, 'precious');
   const api = await gateway({ generation: answer });
   const result = await imggen(args, { gateway: api, place });
   const isPrecious = (name: string) => place.read(name).toString() === 'precious';
-  return { ...result, api, place, lines: result.stdout.split('\n').filter(Boolean), precious: result.files.filter(isPrecious) };
+  return {
+    ...result,
+    api,
+    place,
+    lines: result.stdout.split('\n').filter(Boolean),
+    precious: result.files.filter(isPrecious),
+  };
 }
 
 describe('-o', () => {
@@ -58,7 +67,9 @@ describe('-o', () => {
     { to: 'notes.txt/deep', what: 'a directory below a file' },
     { to: 'notes.txt/cat.png', what: 'a file below a file' },
   ])('$what cannot be written: exit 8 before anything is sent', async ({ to }) => {
-    const { exit, stdout, stderr, api, precious, files } = await generated(['a cat', '-o', to], { existing: ['notes.txt'] });
+    const { exit, stdout, stderr, api, precious, files } = await generated(['a cat', '-o', to], {
+      existing: ['notes.txt'],
+    });
     expect({ exit, stdout }).toEqual({ exit: 8, stdout: '' });
     expect(stderr).toMatch(/^error: cannot write .*notes\.txt.*\ncause: .*\nhint: .*\n$/);
     expect(api.requests).toEqual([]);
@@ -70,7 +81,11 @@ describe('-o - writes the bytes to stdout and no file', () => {
   test.each<[string, Answer, Buffer]>([
     ['of a download', documented('{{origin}}/images/provenance.jpg'), image('provenance.jpg')],
     ['in base64', { body: '{"data":[{"b64_json":"{{provenance.png}}"}]}' }, image('provenance.png')],
-    ['of a large image', { body: ['{"data":[{"b64_json":"', largePng(1_000_000).toString('base64'), '"}]}'] }, largePng(1_000_000)],
+    [
+      'of a large image',
+      { body: ['{"data":[{"b64_json":"', largePng(1_000_000).toString('base64'), '"}]}'] },
+      largePng(1_000_000),
+    ],
   ])('%s', async (_name, answer, bytes) => {
     const api = await gateway({ generation: [answer] });
     const result = await imggen(['a cat', '-o', '-'], { gateway: api });
@@ -89,7 +104,9 @@ describe('-o - writes the bytes to stdout and no file', () => {
   });
 
   test('nothing when the image cannot be had: exit 7', async () => {
-    const { exit, stdout, files } = await generated(['a cat', '-o', '-'], { answer: documented('data:image/png;base64,bm8gaW1hZ2U=') });
+    const { exit, stdout, files } = await generated(['a cat', '-o', '-'], {
+      answer: documented('data:image/png;base64,bm8gaW1hZ2U='),
+    });
     expect({ exit, stdout, files }).toEqual({ exit: 7, stdout: '', files: [] });
   });
 });
@@ -104,7 +121,10 @@ describe('--name', () => {
     { template: '{slug}.webp', answer: documented('{{origin}}/images/cat.webp'), paths: ['a-cat.webp'] },
     { template: 'plain', more: ['-o', 'out'], paths: ['out/plain.png'] },
   ])('$template $more gives $paths', async ({ template, more = [], answer, paths }) => {
-    const { exit, stderr, lines, files } = await generated(['a cat', '--name', template, ...more], answer ? { answer } : {});
+    const { exit, stderr, lines, files } = await generated(
+      ['a cat', '--name', template, ...more],
+      answer ? { answer } : {},
+    );
     expect(exit, stderr).toBe(0);
     expect(lines).toEqual(paths);
     expect(files).toEqual(paths);
@@ -198,7 +218,12 @@ describe('a name that exists', () => {
 
   test.each([
     { args: ['-o', 'cat.png'], existing: ['cat.png'], paths: ['cat.png'], precious: [] },
-    { args: ['-n', '2'], existing: ['a-cat-1.png', 'a-cat-3.png'], paths: ['a-cat-1.png', 'a-cat-2.png'], precious: ['a-cat-3.png'] },
+    {
+      args: ['-n', '2'],
+      existing: ['a-cat-1.png', 'a-cat-3.png'],
+      paths: ['a-cat-1.png', 'a-cat-2.png'],
+      precious: ['a-cat-3.png'],
+    },
   ])('is replaced with --overwrite: $args', async ({ args, existing, paths, precious }) => {
     const result = await generated(['a cat', '--overwrite', ...args], { existing, answer: cats(paths.length) });
     expect(result.exit).toBe(0);
@@ -208,7 +233,9 @@ describe('a name that exists', () => {
   });
 
   test('with --skip-existing costs nothing', async () => {
-    const { exit, stdout, stderr, api, precious } = await generated(['a cat', '-o', 'cat.png', '--skip-existing'], { existing: ['cat.png'] });
+    const { exit, stdout, stderr, api, precious } = await generated(['a cat', '-o', 'cat.png', '--skip-existing'], {
+      existing: ['cat.png'],
+    });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: '' });
     expect(stderr).toContain('everything is there already');
     expect(api.requests).toEqual([]);
@@ -253,7 +280,9 @@ describe('the extension follows the bytes', () => {
     { args: ['-f', 'webp'], name: 'cat.png', asked: 'webp', path: 'a-cat-1.png' },
     { args: ['-o', 'cat.jpeg'], name: 'cat.gif', asked: 'jpeg', path: 'cat.gif' },
   ])('$args with $name gives $path and a warning', async ({ args, name, asked, path }) => {
-    const { exit, lines, files, stderr, place } = await generated(['a cat', ...args], { answer: documented(`{{origin}}/images/${name}`) });
+    const { exit, lines, files, stderr, place } = await generated(['a cat', ...args], {
+      answer: documented(`{{origin}}/images/${name}`),
+    });
     expect(exit).toBe(0);
     expect(lines).toEqual([path]);
     expect(files).toEqual([path]);
@@ -273,13 +302,19 @@ describe('the extension follows the bytes', () => {
 
   test('and --overwrite replaces no file of a name that was not asked for', async () => {
     const answer = documented('{{origin}}/images/cat.webp');
-    const { exit, lines, precious } = await generated(['a cat', '-o', 'cat.png', '--overwrite'], { existing: ['cat.png', 'cat.webp'], answer });
+    const { exit, lines, precious } = await generated(['a cat', '-o', 'cat.png', '--overwrite'], {
+      existing: ['cat.png', 'cat.webp'],
+      answer,
+    });
     expect({ exit, lines }).toEqual({ exit: 0, lines: ['cat-2.webp'] });
     expect(precious).toEqual(['cat.png', 'cat.webp']);
   });
 
   test('to a free name', async () => {
-    const { lines, precious } = await generated(['a cat'], { existing: ['a-cat-1.jpg'], answer: documented('{{origin}}/images/cat.jpg') });
+    const { lines, precious } = await generated(['a cat'], {
+      existing: ['a-cat-1.jpg'],
+      answer: documented('{{origin}}/images/cat.jpg'),
+    });
     expect(lines).toEqual(['a-cat-2.jpg']);
     expect(precious).toEqual(['a-cat-1.jpg']);
   });
@@ -289,7 +324,10 @@ describe('the bytes are written as they came, marks of provenance with them', ()
   const names: ImageName[] = ['provenance.png', 'provenance.jpg'];
   test.each(names)('%s by URL, in a data URI and in an event', async (name) => {
     const url = documented(`{{origin}}/images/${name}`, `data:image/png;base64,{{${name}}}`);
-    const event = { headers: { 'content-type': 'text/event-stream' }, body: `data: {"type":"image_generation.completed","b64_json":"{{${name}}}"}\n\n` };
+    const event = {
+      headers: { 'content-type': 'text/event-stream' },
+      body: `data: {"type":"image_generation.completed","b64_json":"{{${name}}}"}\n\n`,
+    };
     const place = new Place();
     const api = await gateway({ generation: [url, event] });
     await imggen(['a cat', '-n', '2'], { gateway: api, place });
@@ -340,7 +378,9 @@ test('several processes that save to one directory at once never take the same n
     },
   });
   const results = await Promise.all(
-    Array.from({ length: processes }, () => imggen(['a cat', '-n', '5', '-o', 'out'], { gateway: api, place, unchecked: true })),
+    Array.from({ length: processes }, () =>
+      imggen(['a cat', '-n', '5', '-o', 'out'], { gateway: api, place, unchecked: true }),
+    ),
   );
   expect(results.map(({ exit }) => exit)).toEqual(Array(processes).fill(0));
   const printed = results.flatMap(({ stdout }) => stdout.trimEnd().split('\n'));
@@ -350,9 +390,12 @@ test('several processes that save to one directory at once never take the same n
 });
 
 test('--sidecar writes how each image was made beside it', async () => {
-  const { exit, lines, files, place } = await generated(['一只猫', '-n', '2', '--sidecar', '-s', 'square', '--quality', 'high'], {
-    answer: documented('{{origin}}/images/cat.png', '{{origin}}/images/provenance.png'),
-  });
+  const { exit, lines, files, place } = await generated(
+    ['一只猫', '-n', '2', '--sidecar', '-s', 'square', '--quality', 'high'],
+    {
+      answer: documented('{{origin}}/images/cat.png', '{{origin}}/images/provenance.png'),
+    },
+  );
   expect(exit).toBe(0);
   expect(lines).toEqual(['一只猫-1.png', '一只猫-2.png']);
   expect(files).toEqual(['一只猫-1.png', '一只猫-1.png.json', '一只猫-2.png', '一只猫-2.png.json']);

@@ -30,14 +30,18 @@ async function stateOf(place: Place): Promise<string | undefined> {
 /** Begun before all other tests, which go on beside the wait. */
 const stalls: { name: string; begins: (response: ServerResponse) => void; run?: ReturnType<typeof stalled> }[] = [
   { name: 'before its first byte', begins: () => {} },
-  { name: 'in the middle', begins: (response) => void response.writeHead(200, { 'content-length': png.length }).write(png.subarray(0, 100)) },
+  {
+    name: 'in the middle',
+    begins: (response) => void response.writeHead(200, { 'content-length': png.length }).write(png.subarray(0, 100)),
+  },
 ];
 
 async function stalled(begins: (response: ServerResponse) => void) {
   const bench = new Bench();
   let isStalled = true;
   const api = await openPuppet((request, response) => {
-    if (request.method === 'POST') response.end(JSON.stringify({ code: 0, data: { urls: [`${api.origin}/1.png`, `${api.origin}/2.png`] } }));
+    if (request.method === 'POST')
+      response.end(JSON.stringify({ code: 0, data: { urls: [`${api.origin}/1.png`, `${api.origin}/2.png`] } }));
     else if (request.path === '/2.png' && isStalled) begins(response);
     else response.end(png);
   });
@@ -76,7 +80,9 @@ describe('an answer without end', () => {
       socket.write('HTTP/1.1 200 OK\r\n');
       void endlessly(socket, `x-more: ${'x'.repeat(1000)}\r\n`);
     });
-    const { exit, stderr } = await imggen(['a cat'], { env: { IMGGEN_BASE_URL: `http://127.0.0.1:${port}`, IMGGEN_API_KEY: testKey } });
+    const { exit, stderr } = await imggen(['a cat'], {
+      env: { IMGGEN_BASE_URL: `http://127.0.0.1:${port}`, IMGGEN_API_KEY: testKey },
+    });
     expect(exit).toBe(6);
     expect(stderr).toContain('is not proper HTTP');
     expect(stderr).toContain('may have been generated and charged');
@@ -109,14 +115,20 @@ describe('a server that closes the connection when it has said all', () => {
   const ends: [string, string, string][] = [
     ['after its Content-Length', `content-length: ${body.length}\r\nconnection: close`, body],
     ['without saying so', `content-length: ${body.length}`, body],
-    ['after chunks', 'transfer-encoding: chunked\r\nconnection: close', `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+    [
+      'after chunks',
+      'transfer-encoding: chunked\r\nconnection: close',
+      `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    ],
     ['instead of a length', 'connection: close', body],
   ];
 
   test.each(ends)('%s', async (_name, headers, bytes) => {
     const place = new Place();
     const port = await tcp((socket) => {
-      socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${bytes}`));
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${bytes}`),
+      );
     });
     const env = { IMGGEN_BASE_URL: `http://127.0.0.1:${port}`, IMGGEN_API_KEY: testKey };
     expect(await imggen(['a cat'], { place, env })).toMatchObject({ exit: 0, files: ['a-cat-1.png'] });
@@ -126,7 +138,9 @@ describe('a server that closes the connection when it has said all', () => {
   test.each(ends)('%s, but too early', async (_name, headers, bytes) => {
     const place = new Place();
     const port = await tcp((socket) => {
-      socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${bytes.slice(0, -100)}`));
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${bytes.slice(0, -100)}`),
+      );
     });
     const env = { IMGGEN_BASE_URL: `http://127.0.0.1:${port}`, IMGGEN_API_KEY: testKey };
     expect(await imggen(['a cat'], { place, env })).toMatchObject({ exit: 6, files: [] });
@@ -134,28 +148,36 @@ describe('a server that closes the connection when it has said all', () => {
   });
 
   // The program is stopped meanwhile, and so finds all of it and the end at once.
-  test.each([500, 60_000, 3_000_000])('in the middle of the second image: the first, of %d bytes, is saved', async (bytes) => {
-    const bench = new Bench();
-    onTestFinished(() => bench.remove());
-    const [first, second] = [largePng(bytes), png].map((each) => each.toString('base64'));
-    const port = await tcp((socket) => {
-      socket.once('data', async () => {
-        child.kill('SIGSTOP');
-        await after(50);
-        socket.end(`HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n{"created": 1, "data": [{"b64_json": "${first}"}, {"b64_json": "${second?.slice(0, 100)}`);
-        await after(150);
-        child.kill('SIGCONT');
+  test.each([500, 60_000, 3_000_000])(
+    'in the middle of the second image: the first, of %d bytes, is saved',
+    async (bytes) => {
+      const bench = new Bench();
+      onTestFinished(() => bench.remove());
+      const [first, second] = [largePng(bytes), png].map((each) => each.toString('base64'));
+      const port = await tcp((socket) => {
+        socket.once('data', async () => {
+          child.kill('SIGSTOP');
+          await after(50);
+          socket.end(
+            `HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n{"created": 1, "data": [{"b64_json": "${first}"}, {"b64_json": "${second?.slice(0, 100)}`,
+          );
+          await after(150);
+          child.kill('SIGCONT');
+        });
       });
-    });
-    const child = bench.spawn(['a cat', '-n', '2'], { env: { IMGGEN_BASE_URL: `http://127.0.0.1:${port}` } });
-    expect(await ended(child)).toMatchObject({ exit: 7, stdout: 'a-cat-1.png\n' });
-    expect(await wholeImages(bench.cwd)).toEqual(['a-cat-1.png']);
-  });
+      const child = bench.spawn(['a cat', '-n', '2'], { env: { IMGGEN_BASE_URL: `http://127.0.0.1:${port}` } });
+      expect(await ended(child)).toMatchObject({ exit: 7, stdout: 'a-cat-1.png\n' });
+      expect(await wholeImages(bench.cwd)).toEqual(['a-cat-1.png']);
+    },
+  );
 
   test('by a reset: never a crash', async () => {
     const port = await tcp((socket) => {
       socket.once('data', () => {
-        socket.write(`HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, -100)}`, () => socket.resetAndDestroy());
+        socket.write(
+          `HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, -100)}`,
+          () => socket.resetAndDestroy(),
+        );
       });
     });
     const env = { IMGGEN_BASE_URL: `http://127.0.0.1:${port}`, IMGGEN_API_KEY: testKey };
@@ -173,7 +195,11 @@ describe('compression that nobody asked for', () => {
   test('is undone', async () => {
     const api = await puppet((request, response) => {
       response.writeHead(200, gzip);
-      response.end(gzipSync(request.method === 'POST' ? JSON.stringify({ code: 0, data: { urls: [`${api.origin}/cat.png`] } }) : png));
+      response.end(
+        gzipSync(
+          request.method === 'POST' ? JSON.stringify({ code: 0, data: { urls: [`${api.origin}/cat.png`] } }) : png,
+        ),
+      );
     });
     const place = new Place();
     expect(await imggen(['a cat'], { gateway: api, place })).toMatchObject({ exit: 0, files: ['a-cat-1.png'] });
@@ -190,7 +216,8 @@ describe('compression that nobody asked for', () => {
 
   test('nor does a download', async () => {
     const api = await puppet((request, response) => {
-      if (request.method === 'POST') response.end(JSON.stringify({ code: 0, data: { urls: [`${api.origin}/cat.png`] } }));
+      if (request.method === 'POST')
+        response.end(JSON.stringify({ code: 0, data: { urls: [`${api.origin}/cat.png`] } }));
       else response.writeHead(200, gzip).end(bomb);
     });
     const { exit, files, stderr } = await imggen(['a cat'], { gateway: api });
@@ -206,7 +233,12 @@ describe('compression that nobody asked for', () => {
 
 test('a proxy that says nothing: --timeout ends it, and nothing was sent', async () => {
   const place = new Place();
-  const env = { HTTP_PROXY: `http://127.0.0.1:${await tcp()}`, IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1', IMGGEN_API_KEY: testKey, IMGGEN_ALLOW_INSECURE: 'true' };
+  const env = {
+    HTTP_PROXY: `http://127.0.0.1:${await tcp()}`,
+    IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1',
+    IMGGEN_API_KEY: testKey,
+    IMGGEN_ALLOW_INSECURE: 'true',
+  };
   const { exit, stderr } = await imggen(['a cat', '--timeout', '1'], { place, env });
   expect(exit).toBe(6);
   expect(stderr).toContain('192.0.2.1 did not answer within 1 s');
@@ -214,25 +246,41 @@ test('a proxy that says nothing: --timeout ends it, and nothing was sent', async
   expect(await stateOf(place)).toBe('failed');
 });
 
-test.each([301, 302, 303, 307, 308])('a redirect of the POST (%d) is not followed: the key stays here', async (status) => {
-  const elsewhere = await gateway();
-  const api = await gateway({ generation: { status, headers: { location: `${elsewhere.origin}/api/v1/image/generation` } } });
-  const place = new Place();
-  const { exit, files, stderr } = await imggen(['a cat'], { gateway: api, place });
-  expect({ exit, files }).toEqual({ exit: 6, files: [] });
-  expect(stderr).toContain(`it redirects to ${elsewhere.origin}`);
-  expect(elsewhere.requests).toEqual([]);
-  expect(await stateOf(place)).toBe('failed');
-});
+test.each([301, 302, 303, 307, 308])(
+  'a redirect of the POST (%d) is not followed: the key stays here',
+  async (status) => {
+    const elsewhere = await gateway();
+    const api = await gateway({
+      generation: { status, headers: { location: `${elsewhere.origin}/api/v1/image/generation` } },
+    });
+    const place = new Place();
+    const { exit, files, stderr } = await imggen(['a cat'], { gateway: api, place });
+    expect({ exit, files }).toEqual({ exit: 6, files: [] });
+    expect(stderr).toContain(`it redirects to ${elsewhere.origin}`);
+    expect(elsewhere.requests).toEqual([]);
+    expect(await stateOf(place)).toBe('failed');
+  },
+);
 
 describe('where the API is on the public network', () => {
   // A public address that leads nowhere (RFC 5737); a proxy on loopback stands for the way to it.
-  const publicApi = { IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1', IMGGEN_API_KEY: testKey, IMGGEN_ALLOW_INSECURE: 'true' };
+  const publicApi = {
+    IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1',
+    IMGGEN_API_KEY: testKey,
+    IMGGEN_ALLOW_INSECURE: 'true',
+  };
 
-  async function downloads(urls: string[], paths: Record<string, { status: number; headers: Record<string, string> }> = {}, env: Record<string, string> = {}) {
+  async function downloads(
+    urls: string[],
+    paths: Record<string, { status: number; headers: Record<string, string> }> = {},
+    env: Record<string, string> = {},
+  ) {
     const place = new Place();
     const inside = await gateway();
-    const api = await gateway({ generation: [documented(...urls.map((url) => url.replace('{inside}', inside.origin)))], paths });
+    const api = await gateway({
+      generation: [documented(...urls.map((url) => url.replace('{inside}', inside.origin)))],
+      paths,
+    });
     const proxy = await proxyTo(api.origin);
     const result = await imggen(['a cat', '-n', String(urls.length), '--json', '--retries', '0'], {
       place,
@@ -247,9 +295,33 @@ describe('where the API is on the public network', () => {
   });
 
   test.each([
-    [['{inside}/images/cat.png', 'http://localhost/x.png', 'http://[::1]/x.png', 'http://10.1.2.3/x.png', 'http://172.31.0.1/x.png']],
-    [['http://192.168.0.1/x.png', 'http://169.254.169.254/latest/meta-data', 'http://100.64.0.1/x.png', 'http://0.0.0.0/x.png', 'http://2130706433/x.png']],
-    [['http://0x7f.1/x.png', 'http://[::ffff:127.0.0.1]/x.png', 'http://[fd00::1]/x.png', 'http://[fe80::1]/x.png', 'http://LOCALHOST./x.png']],
+    [
+      [
+        '{inside}/images/cat.png',
+        'http://localhost/x.png',
+        'http://[::1]/x.png',
+        'http://10.1.2.3/x.png',
+        'http://172.31.0.1/x.png',
+      ],
+    ],
+    [
+      [
+        'http://192.168.0.1/x.png',
+        'http://169.254.169.254/latest/meta-data',
+        'http://100.64.0.1/x.png',
+        'http://0.0.0.0/x.png',
+        'http://2130706433/x.png',
+      ],
+    ],
+    [
+      [
+        'http://0x7f.1/x.png',
+        'http://[::ffff:127.0.0.1]/x.png',
+        'http://[fd00::1]/x.png',
+        'http://[fe80::1]/x.png',
+        'http://LOCALHOST./x.png',
+      ],
+    ],
   ])('not from %j', async (urls) => {
     const { exit, files, reasons, inside } = await downloads(urls);
     expect({ exit, files }).toEqual({ exit: 7, files: [] });
@@ -258,7 +330,9 @@ describe('where the API is on the public network', () => {
   });
 
   test('not by a redirect', async () => {
-    const { exit, reasons } = await downloads(['http://192.0.2.2/x.png'], { '/x.png': { status: 302, headers: { location: 'http://127.0.0.1:9/x.png' } } });
+    const { exit, reasons } = await downloads(['http://192.0.2.2/x.png'], {
+      '/x.png': { status: 302, headers: { location: 'http://127.0.0.1:9/x.png' } },
+    });
     expect(exit).toBe(7);
     expect(reasons).toEqual([expect.stringContaining('127.0.0.1 is a private address')]);
   });
@@ -269,7 +343,11 @@ describe('where the API is on the public network', () => {
   });
 
   test('unless allowPrivateDownloads says so', async () => {
-    const { exit, inside } = await downloads(['{inside}/images/cat.png'], {}, { IMGGEN_ALLOW_PRIVATE_DOWNLOADS: 'true' });
+    const { exit, inside } = await downloads(
+      ['{inside}/images/cat.png'],
+      {},
+      { IMGGEN_ALLOW_PRIVATE_DOWNLOADS: 'true' },
+    );
     expect(exit).toBe(0);
     expect(inside.gets()).toEqual(['/images/cat.png']);
   });
@@ -281,20 +359,28 @@ describe('where the API is on the public network', () => {
   });
 });
 
-test.each(['file:///etc/passwd', 'ftp://127.0.0.1/cat.png', 'javascript:alert(1)', '//127.0.0.1/cat.png', '/etc/passwd', 'http://'])(
-  'an image at %s is refused',
-  async (url) => {
-    const api = await gateway({ generation: [documented(url)] });
-    const { exit, files, stderr } = await imggen(['a cat'], { gateway: api });
-    expect({ exit, files }).toEqual({ exit: 7, files: [] });
-    expect(stderr).toContain('is not an http(s) URL');
-  },
-);
+test.each([
+  'file:///etc/passwd',
+  'ftp://127.0.0.1/cat.png',
+  'javascript:alert(1)',
+  '//127.0.0.1/cat.png',
+  '/etc/passwd',
+  'http://',
+])('an image at %s is refused', async (url) => {
+  const api = await gateway({ generation: [documented(url)] });
+  const { exit, files, stderr } = await imggen(['a cat'], { gateway: api });
+  expect({ exit, files }).toEqual({ exit: 7, files: [] });
+  expect(stderr).toContain('is not an http(s) URL');
+});
 
 test('the name in Content-Disposition is not used', async () => {
   const headers = { 'content-disposition': 'attachment; filename="../../evil.png"', 'content-type': 'image/webp' };
   const api = await gateway({ generation: [documented('{{origin}}/x')], paths: { '/x': [{ headers, body: png }] } });
-  expect(await imggen(['a cat'], { gateway: api })).toMatchObject({ exit: 0, stdout: 'a-cat-1.png\n', files: ['a-cat-1.png'] });
+  expect(await imggen(['a cat'], { gateway: api })).toMatchObject({
+    exit: 0,
+    stdout: 'a-cat-1.png\n',
+    files: ['a-cat-1.png'],
+  });
 });
 
 describe('of more images than any model makes, the first are taken', () => {
@@ -323,14 +409,25 @@ describe('what a server writes', () => {
     ['a code', 200, { code: evil, message: evil, request_id: evil }],
     ['a task', 200, { code: 0, data: { urls: [], task_id: evil, task_status: evil }, request_id: evil }],
     ['a failed task', 200, { code: 0, data: { urls: [], task_id: evil, task_status: 'failed' }, message: evil }],
-    ['URLs', 200, { code: 0, data: { urls: [`http://127.0.0.1:1/${evil}`, evil], expired: evil, usage: { [evil]: 1 } }, request_id: evil }],
+    [
+      'URLs',
+      200,
+      {
+        code: 0,
+        data: { urls: [`http://127.0.0.1:1/${evil}`, evil], expired: evil, usage: { [evil]: 1 } },
+        request_id: evil,
+      },
+    ],
   ])('reaches no terminal: %s', async (_name, status, document) => {
     const place = new Place();
-    const api = await gateway({ generation: { status, body: JSON.stringify(document), headers: { 'x-request-id': 'x‮'.slice(0, 1) } } });
+    const api = await gateway({
+      generation: { status, body: JSON.stringify(document), headers: { 'x-request-id': 'x‮'.slice(0, 1) } },
+    });
     const { stderr } = await imggen(['a cat', '--retries', '0', '--verbose'], { gateway: api, place });
     // One after another: each run is followed by a look at all files, which another would be changing.
     const told: Awaited<ReturnType<typeof imggen>>[] = [];
-    for (const args of [['history'], ['history', '--json'], ['resume', '--retries', '0']]) told.push(await imggen(args, { gateway: api, place }));
+    for (const args of [['history'], ['history', '--json'], ['resume', '--retries', '0']])
+      told.push(await imggen(args, { gateway: api, place }));
     const { runs } = JSON.parse(told[1]!.stdout) as { runs: { run: string }[] };
     const whole = await imggen(['history', runs[0]!.run], { place });
     for (const text of [stderr, ...told.map(({ stdout, stderr }) => stdout + stderr), whole.stdout]) {
@@ -345,18 +442,24 @@ describe('what a server writes', () => {
     ['JSON of 10 MB', 500, 'application/json', JSON.stringify({ error: { message: 'x'.repeat(10_000_000) } })],
     ['a long message', 400, 'application/json', JSON.stringify({ error: { message: 'x'.repeat(500_000) } })],
   ])('is told in brief: %s', async (_name, status, type, body) => {
-    const { exit, stderr } = await against((response) => void response.writeHead(status, { 'content-type': type }).end(body));
+    const { exit, stderr } = await against(
+      (response) => void response.writeHead(status, { 'content-type': type }).end(body),
+    );
     expect(exit).toBe(status === 400 ? 4 : 6);
     expect(stderr.length).toBeLessThan(3000);
   });
 });
 
 describe('a download', () => {
-  async function downloaded(answer: (response: ServerResponse, count: number, headers: Record<string, unknown>) => void, args: string[] = []) {
+  async function downloaded(
+    answer: (response: ServerResponse, count: number, headers: Record<string, unknown>) => void,
+    args: string[] = [],
+  ) {
     const place = new Place();
     let count = 0;
     const api = await puppet((request, response) => {
-      if (request.method === 'POST') response.end(JSON.stringify({ code: 0, data: { urls: [`${api.origin}/cat.png`] } }));
+      if (request.method === 'POST')
+        response.end(JSON.stringify({ code: 0, data: { urls: [`${api.origin}/cat.png`] } }));
       else answer(response, (count += 1), request.headers);
     });
     const started = performance.now();
@@ -365,7 +468,9 @@ describe('a download', () => {
   }
 
   test('that is to be repeated tomorrow is left to resume', async () => {
-    const { exit, gets, stderr, seconds } = await downloaded((response) => void response.writeHead(503, { 'retry-after': '86400' }).end());
+    const { exit, gets, stderr, seconds } = await downloaded(
+      (response) => void response.writeHead(503, { 'retry-after': '86400' }).end(),
+    );
     expect({ exit, gets }).toEqual({ exit: 7, gets: 1 });
     expect(stderr).toContain('imggen resume');
     expect(seconds).toBeLessThan(15);
@@ -375,7 +480,10 @@ describe('a download', () => {
     const large = largePng(300_000);
     const { exit, place } = await downloaded((response, _count, headers) => {
       if (headers.range) response.writeHead(416).end();
-      else if (_count === 1) response.writeHead(200, { etag: '"a"', 'content-length': large.length }).write(large.subarray(0, 200_000), () => response.destroy());
+      else if (_count === 1)
+        response
+          .writeHead(200, { etag: '"a"', 'content-length': large.length })
+          .write(large.subarray(0, 200_000), () => response.destroy());
       else response.end(large);
     });
     expect(exit).toBe(0);
@@ -385,8 +493,14 @@ describe('a download', () => {
   test('of which another part comes than was asked for is not pieced together', async () => {
     const large = largePng(300_000);
     const { files } = await downloaded((response, count) => {
-      if (count === 1) response.writeHead(200, { etag: '"a"', 'content-length': large.length }).write(large.subarray(0, 200_000), () => response.destroy());
-      else response.writeHead(206, { etag: '"a"', 'content-range': `bytes 100000-299999/${large.length}` }).end(large.subarray(100_000));
+      if (count === 1)
+        response
+          .writeHead(200, { etag: '"a"', 'content-length': large.length })
+          .write(large.subarray(0, 200_000), () => response.destroy());
+      else
+        response
+          .writeHead(206, { etag: '"a"', 'content-range': `bytes 100000-299999/${large.length}` })
+          .end(large.subarray(100_000));
     });
     expect(files).toEqual([]);
   });

@@ -35,7 +35,11 @@ describe.each([
   test('while the key is awaited: nothing was sent', async () => {
     const place = new Place();
     const api = await gateway();
-    const run = start(['a cat'], { place, gateway: api, env: { IMGGEN_API_KEY: undefined, IMGGEN_API_KEY_COMMAND: 'echo asked >&2; touch asked; sleep 20' } });
+    const run = start(['a cat'], {
+      place,
+      gateway: api,
+      env: { IMGGEN_API_KEY: undefined, IMGGEN_API_KEY_COMMAND: 'echo asked >&2; touch asked; sleep 20' },
+    });
     await until(() => place.files().includes('asked'));
     run.kill(signal);
     const { exit, stderr } = await run.end;
@@ -49,7 +53,11 @@ describe.each([
     const api = await gateway();
     const asked = event();
     const proxy = await tcp(() => asked.happen());
-    const env = { HTTP_PROXY: `http://127.0.0.1:${proxy}`, IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1', IMGGEN_ALLOW_INSECURE: 'true' };
+    const env = {
+      HTTP_PROXY: `http://127.0.0.1:${proxy}`,
+      IMGGEN_BASE_URL: 'http://192.0.2.1/api/v1',
+      IMGGEN_ALLOW_INSECURE: 'true',
+    };
     const run = start(['a cat'], { place, gateway: api, env });
     await asked.happened;
     run.kill(signal);
@@ -88,7 +96,9 @@ describe.each([
     const { exit, files, stderr } = await run.end;
     const { run: id, state } = await journal(place);
     expect({ exit, files, state }).toEqual({ exit: code, files: [], state: 'unknown' });
-    expect(stderr).toContain(`it may have been generated and charged: look at your usage before you repeat it (run ${id})`);
+    expect(stderr).toContain(
+      `it may have been generated and charged: look at your usage before you repeat it (run ${id})`,
+    );
     expect(await imggen(['resume'], { place, gateway: api })).toMatchObject(nothingLeft);
     expect(api.requests).toHaveLength(1);
   });
@@ -175,7 +185,9 @@ test('a second signal ends at once what the first could not: a pipe that nobody 
   onTestFinished(() => bench.remove());
   const large = largePng(3_000_000);
   const api = await puppet((request, response) => {
-    response.end(request.method === 'POST' ? JSON.stringify({ code: 0, data: { urls: [`${api.origin}/large.png`] } }) : large);
+    response.end(
+      request.method === 'POST' ? JSON.stringify({ code: 0, data: { urls: [`${api.origin}/large.png`] } }) : large,
+    );
   });
   const env = { IMGGEN_BASE_URL: api.baseUrl };
   const child = bench.spawn(['a cat', '-o', '-'], { env });

@@ -1,6 +1,21 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -21,33 +36,56 @@ beforeEach(() => {
 });
 afterEach(() => bench.remove());
 
-const to = ({ baseUrl }: Gateway, more: Record<string, string> = {}) => ({ env: { IMGGEN_BASE_URL: baseUrl, ...more } });
+const to = ({ baseUrl }: Gateway, more: Record<string, string> = {}) => ({
+  env: { IMGGEN_BASE_URL: baseUrl, ...more },
+});
 
 /** The files of the journal, the oldest first. */
 function journal(): string[] {
   const runs = join(bench.state, 'runs');
-  return existsSync(runs) ? readdirSync(runs).sort().map((name) => join(runs, name)) : [];
+  return existsSync(runs)
+    ? readdirSync(runs)
+        .sort()
+        .map((name) => join(runs, name))
+    : [];
 }
 
 function entries(path = journal().at(-1) ?? ''): { type: string }[] {
-  return readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { type: string });
+  return readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string });
 }
 
 /** Writes a run that was saved into the journal. */
 function invent(id: string, changes: Record<string, unknown> = {}, ...more: unknown[]): string {
   const asked = {
-    type: 'asked', version: 1, run: id, at: `${id.slice(0, 4)}-${id.slice(4, 6)}-${id.slice(6, 8)}T12:00:00.000Z`,
-    owner: { host: 'elsewhere', pid: 1, token: 'x' }, baseUrl: 'https://example.com', model: 'm', prompt: `prompt of ${id}`,
-    params: {}, n: 1, format: 'png', naming: null, sidecar: false, ...changes,
+    type: 'asked',
+    version: 1,
+    run: id,
+    at: `${id.slice(0, 4)}-${id.slice(4, 6)}-${id.slice(6, 8)}T12:00:00.000Z`,
+    owner: { host: 'elsewhere', pid: 1, token: 'x' },
+    baseUrl: 'https://example.com',
+    model: 'm',
+    prompt: `prompt of ${id}`,
+    params: {},
+    n: 1,
+    format: 'png',
+    naming: null,
+    sidecar: false,
+    ...changes,
   };
   const facts = { format: 'png', width: 8, height: 6, bytes: 239, sha256: 'f'.repeat(64) };
   const nothing = { expires: null, taskId: null, taskStatus: null, requestId: 'req_1', pending: false };
-  const lines = more.length > 0 ? more : [
-    { type: 'answered', sources: [{ url: 'https://example.com/x.png' }], usage: { total_tokens: 7 }, ...nothing },
-    { type: 'stored', index: 1, part: '/nowhere', facts },
-    { type: 'saved', index: 1, path: `/images/${id}.png`, facts },
-    { type: 'released', token: 'x' },
-  ];
+  const lines =
+    more.length > 0
+      ? more
+      : [
+          { type: 'answered', sources: [{ url: 'https://example.com/x.png' }], usage: { total_tokens: 7 }, ...nothing },
+          { type: 'stored', index: 1, part: '/nowhere', facts },
+          { type: 'saved', index: 1, path: `/images/${id}.png`, facts },
+          { type: 'released', token: 'x' },
+        ];
   const runs = join(bench.state, 'runs');
   mkdirSync(runs, { recursive: true });
   const path = join(runs, `${id}.jsonl`);
@@ -78,7 +116,8 @@ describe('a run is in the journal', () => {
     const [path] = journal();
     expect(entries()).toMatchObject([{ type: 'asked', prompt: 'a cat', n: 2 }]);
     expect(statSync(path!).mode & 0o777).toBe(0o600);
-    for (const directory of [bench.state, join(bench.state, 'runs')]) expect(statSync(directory).mode & 0o777).toBe(0o700);
+    for (const directory of [bench.state, join(bench.state, 'runs')])
+      expect(statSync(directory).mode & 0o777).toBe(0o700);
 
     expect(await bench.history()).toMatchObject([{ state: 'running' }]);
     expect(await bench.run(['resume'], to(api))).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
@@ -95,11 +134,18 @@ describe('a run is in the journal', () => {
 
   test('with its answer before any download', async () => {
     const asked = event();
-    const api = await gateway({ generation: [documented('{{origin}}/slow')], paths: { '/slow': () => (asked.happen(), silence()) } });
+    const api = await gateway({
+      generation: [documented('{{origin}}/slow')],
+      paths: { '/slow': () => (asked.happen(), silence()) },
+    });
     const child = bench.spawn(['a cat'], to(api));
     await asked.happened;
     expect(entries().map(({ type }) => type)).toEqual(['asked', 'answered']);
-    expect(entries()[1]).toMatchObject({ sources: [{ url: `${api.origin}/slow` }], requestId: expect.any(String), expires: expect.any(String) });
+    expect(entries()[1]).toMatchObject({
+      sources: [{ url: `${api.origin}/slow` }],
+      requestId: expect.any(String),
+      expires: expect.any(String),
+    });
     await killed(child);
   });
 
@@ -113,13 +159,19 @@ describe('a run is in the journal', () => {
   test('with directories that nobody else may read, also when the image goes to stdout', async () => {
     const api = await gateway({ generation: [cats()] });
     expect(await bench.run(['a cat', '-o', '-'], to(api))).toMatchObject({ exit: 0 });
-    for (const directory of [bench.state, join(bench.state, 'runs'), join(bench.state, 'parts')]) expect(statSync(directory).mode & 0o777).toBe(0o700);
+    for (const directory of [bench.state, join(bench.state, 'runs'), join(bench.state, 'parts')])
+      expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(readdirSync(join(bench.state, 'parts'))).toEqual([]);
   });
 });
 
 describe('imggen history', () => {
-  const ids = ['20260101T120000-aaaaaaaa', '20260301T120000-bbbbbbbb', '20260301T120000-bbbbcccc', '20260401T120000-dddddddd'];
+  const ids = [
+    '20260101T120000-aaaaaaaa',
+    '20260301T120000-bbbbbbbb',
+    '20260301T120000-bbbbcccc',
+    '20260401T120000-dddddddd',
+  ];
   const unknown = { type: 'unknown', code: 'timeout', message: 'no answer', requestId: null };
   const listed = async (...args: string[]) => {
     const { json } = await bench.run(['history', '--json', ...args]);
@@ -174,8 +226,14 @@ describe('imggen history', () => {
       expect(stdout).toContain(`prompt of ${id.length > 10 ? id : ids[0]}`);
       expect(stdout).toContain('req_1');
     }
-    expect(await bench.run(['history', '20260301'])).toMatchObject({ exit: 2, stderr: expect.stringContaining('2 runs begin with 20260301') });
-    expect(await bench.run(['history', 'x'])).toMatchObject({ exit: 2, stderr: expect.stringContaining('there is no run x') });
+    expect(await bench.run(['history', '20260301'])).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('2 runs begin with 20260301'),
+    });
+    expect(await bench.run(['history', 'x'])).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('there is no run x'),
+    });
   });
 
   test('passes over what a crash left of a line', async () => {
@@ -186,7 +244,10 @@ describe('imggen history', () => {
     }
     expect((await listed()).runs.map(({ state }) => state)).toEqual(['unknown', 'saved', 'saved', 'saved']);
     // Nor does it swallow the line that comes next: resume finds a run that was left, and ends it.
-    expect(await bench.run(['resume'])).toMatchObject({ exit: 0, stderr: expect.stringMatching(/nothing was missing\n.*nothing was missing\n$/) });
+    expect(await bench.run(['resume'])).toMatchObject({
+      exit: 0,
+      stderr: expect.stringMatching(/nothing was missing\n.*nothing was missing\n$/),
+    });
     expect(await bench.run(['resume'])).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
 
@@ -213,7 +274,18 @@ describe('imggen history', () => {
 
 describe('the journal is bounded', () => {
   const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 19).replace(/[-:]/g, '');
-  const unfinished = [{ type: 'answered', sources: [{ url: 'http://127.0.0.1:1/x.png' }], usage: null, expires: null, taskId: null, taskStatus: null, requestId: null, pending: false }];
+  const unfinished = [
+    {
+      type: 'answered',
+      sources: [{ url: 'http://127.0.0.1:1/x.png' }],
+      usage: null,
+      expires: null,
+      taskId: null,
+      taskStatus: null,
+      requestId: null,
+      pending: false,
+    },
+  ];
   const left = () => journal().map((path) => path.slice(-14, -6));
 
   test('by age', async () => {
@@ -229,7 +301,10 @@ describe('the journal is bounded', () => {
     invent(`${day(4)}-00000002`, {}, ...unfinished);
     invent(`${day(3)}-00000003`);
     invent(`${day(2)}-00000004`);
-    expect(await bench.run(['history', '--prune'], { env: { IMGGEN_HISTORY_RUNS: '1' } })).toMatchObject({ exit: 0, stderr: '2 runs removed\n' });
+    expect(await bench.run(['history', '--prune'], { env: { IMGGEN_HISTORY_RUNS: '1' } })).toMatchObject({
+      exit: 0,
+      stderr: '2 runs removed\n',
+    });
     expect(left()).toEqual(['00000002', '00000004']);
   });
 
@@ -266,15 +341,29 @@ describe('imggen resume', () => {
   test('saves what is missing under the planned name, wherever it runs; again it has nothing to do', async () => {
     const status = { now: 500 };
     const api = await oneImage(status);
-    expect(await bench.run(['a cat', '-o', 'sub/my cat.png', '--sidecar', '--retries', '0'], to(api))).toMatchObject({ exit: 7, stdout: '' });
-    expect(await here({ api })).toMatchObject({ exit: 7, stdout: '', stderr: expect.stringContaining('/x answered HTTP 500') });
+    expect(await bench.run(['a cat', '-o', 'sub/my cat.png', '--sidecar', '--retries', '0'], to(api))).toMatchObject({
+      exit: 7,
+      stdout: '',
+    });
+    expect(await here({ api })).toMatchObject({
+      exit: 7,
+      stdout: '',
+      stderr: expect.stringContaining('/x answered HTTP 500'),
+    });
     status.now = 200;
     const resumed = await bench.run(['resume'], { ...to(api), cwd: bench.directory('elsewhere') });
     expect(resumed).toMatchObject({ exit: 0, stdout: `${bench.cwd}/sub/my cat.png\n` });
     expect(readFileSync(join(bench.cwd, 'sub/my cat.png'))).toEqual(png);
-    expect(JSON.parse(readFileSync(join(bench.cwd, 'sub/my cat.png.json'), 'utf8'))).toMatchObject({ prompt: 'a cat', sha256: sha256(png) });
+    expect(JSON.parse(readFileSync(join(bench.cwd, 'sub/my cat.png.json'), 'utf8'))).toMatchObject({
+      prompt: 'a cat',
+      sha256: sha256(png),
+    });
     expect(await here({ api })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
-    expect(await here({ api, args: [(await bench.history())[0]!.run] })).toMatchObject({ exit: 0, stdout: '', stderr: expect.stringContaining('nothing was missing') });
+    expect(await here({ api, args: [(await bench.history())[0]!.run] })).toMatchObject({
+      exit: 0,
+      stdout: '',
+      stderr: expect.stringContaining('nothing was missing'),
+    });
     expect(readdirSync(join(bench.cwd, 'sub'))).toEqual(['my cat.png', 'my cat.png.json']);
     expect(api.posts()).toHaveLength(1);
   });
@@ -282,7 +371,10 @@ describe('imggen resume', () => {
   test('does not write over what has the name by now', async () => {
     const status = { now: 500 };
     const api = await oneImage(status);
-    for (const [args, saved] of [[['-o', 'cat.png'], 'cat-2.png'], [['--name', 'x-{i}'], 'x-2.png']] as const) {
+    for (const [args, saved] of [
+      [['-o', 'cat.png'], 'cat-2.png'],
+      [['--name', 'x-{i}'], 'x-2.png'],
+    ] as const) {
       const taken = args[0] === '-o' ? 'cat.png' : 'x-1.png';
       expect(await bench.run(['a cat', '--retries', '0', ...args], to(api))).toMatchObject({ exit: 7 });
       writeFileSync(join(bench.cwd, taken), 'mine');
@@ -299,12 +391,19 @@ describe('imggen resume', () => {
     await bench.run(['a cat', '--retries', '0'], to(api));
     status.now = code;
     const first = await here({ api });
-    expect(first).toMatchObject({ exit: 7, stdout: '', stderr: expect.stringMatching(new RegExp(`/x answered HTTP ${code}: it is gone, or its URL has expired`)) });
+    expect(first).toMatchObject({
+      exit: 7,
+      stdout: '',
+      stderr: expect.stringMatching(new RegExp(`/x answered HTTP ${code}: it is gone, or its URL has expired`)),
+    });
     const asked = api.gets().length;
     expect(await here({ api })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
     expect(api.gets()).toHaveLength(asked);
     const [run] = await bench.history();
-    expect(run).toMatchObject({ state: 'incomplete', missing: [{ index: 1, lost: expect.stringContaining(`HTTP ${code}`) }] });
+    expect(run).toMatchObject({
+      state: 'incomplete',
+      missing: [{ index: 1, lost: expect.stringContaining(`HTTP ${code}`) }],
+    });
     expect(await here({ api, args: [run!.run] })).toMatchObject({ exit: 7 });
     status.now = 200;
     expect(await here({ api, args: [run!.run] })).toMatchObject({ exit: 0 });
@@ -315,7 +414,10 @@ describe('imggen resume', () => {
   test('twice at once does everything once', async () => {
     let down = true;
     const api = await puppet(async (request, response) => {
-      if (request.method === 'POST') response.end(JSON.stringify({ code: 0, data: { urls: Array.from({ length: 4 }, (_, k) => `${api.origin}/${k}`) } }));
+      if (request.method === 'POST')
+        response.end(
+          JSON.stringify({ code: 0, data: { urls: Array.from({ length: 4 }, (_, k) => `${api.origin}/${k}`) } }),
+        );
       else if (down) response.writeHead(500).end();
       else {
         await after(300);
@@ -327,7 +429,9 @@ describe('imggen resume', () => {
     const before = api.gets().length;
     const ends = await Promise.all([1, 2, 3].map(() => here({ api })));
     expect(ends.map(({ exit }) => exit)).toEqual([0, 0, 0]);
-    expect(await wholeImages(bench.cwd)).toEqual([1, 2, 3, 4].map((i) => `a-cat-${i}.png`).concat([1, 2, 3, 4].map((i) => `a-dog-${i}.png`)));
+    expect(await wholeImages(bench.cwd)).toEqual(
+      [1, 2, 3, 4].map((i) => `a-cat-${i}.png`).concat([1, 2, 3, 4].map((i) => `a-dog-${i}.png`)),
+    );
     expect(api.gets().length - before).toBe(8);
     expect(ends.flatMap(({ stdout }) => stdout.trim().split('\n')).filter(Boolean)).toHaveLength(8);
     expect(api.posts()).toHaveLength(2);
@@ -337,14 +441,22 @@ describe('imggen resume', () => {
     const sent = event();
     const base64 = png.toString('base64');
     const api = await puppet((_request, response) => {
-      response.write(`{"created": 1, "data": [{"b64_json": "${base64}"}, {"b64_json": "${image('cat.webp').toString('base64')}"}, {"b64_json": "${base64.slice(0, 100)}`, sent.happen);
+      response.write(
+        `{"created": 1, "data": [{"b64_json": "${base64}"}, {"b64_json": "${image('cat.webp').toString('base64')}"}, {"b64_json": "${base64.slice(0, 100)}`,
+        sent.happen,
+      );
     });
     const child = bench.spawn(['a cat', '-n', '3'], to(api));
     await sent.happened;
     await until(() => readdirSync(bench.cwd).length === 3);
     await killed(child);
-    expect(await wholeImages(bench.cwd)).toEqual([0, 1, 2].map((k) => expect.stringMatching(`-b${k}.part \\(not whole\\)$`)));
-    expect(await here({ api })).toMatchObject({ exit: 0, stdout: `${bench.cwd}/a-cat-1.png\n${bench.cwd}/a-cat-2.webp\n` });
+    expect(await wholeImages(bench.cwd)).toEqual(
+      [0, 1, 2].map((k) => expect.stringMatching(`-b${k}.part \\(not whole\\)$`)),
+    );
+    expect(await here({ api })).toMatchObject({
+      exit: 0,
+      stdout: `${bench.cwd}/a-cat-1.png\n${bench.cwd}/a-cat-2.webp\n`,
+    });
     expect(await wholeImages(bench.cwd)).toEqual(['a-cat-1.png', 'a-cat-2.webp']);
     expect(await bench.history()).toMatchObject([{ state: 'incomplete', images: [{}, {}] }]);
     expect(await here({ api })).toMatchObject({ stderr: 'nothing to resume\n' });
@@ -362,7 +474,10 @@ describe('imggen resume', () => {
     const at = (name: string) => join(bench.cwd, name);
     // Their own names were taken, and each had got another.
     for (const name of ['a-cat-1.png', 'a-cat-2.png']) writeFileSync(at(name), 'mine');
-    for (const [k, name] of [[1, 'a-cat-4.png'], [2, 'a-cat-3.png']] as const) {
+    for (const [k, name] of [
+      [1, 'a-cat-4.png'],
+      [2, 'a-cat-3.png'],
+    ] as const) {
       writeFileSync(at(`.imggen-${run}-${k}.part`), largePng(k));
       linkSync(at(`.imggen-${run}-${k}.part`), at(name));
     }
@@ -383,24 +498,44 @@ describe('imggen resume', () => {
   test('goes on after a run that cannot be resumed, and forgets a task that failed', async () => {
     const status = { now: 500 };
     const api = await oneImage(status);
-    const tasks = await gateway({ generation: [{ body: wire('pending.json') }], paths: { '/task?x': () => ({ body: wire('pending.json').replace('"pending"', '"failed"') }) } });
+    const tasks = await gateway({
+      generation: [{ body: wire('pending.json') }],
+      paths: { '/task?x': () => ({ body: wire('pending.json').replace('"pending"', '"failed"') }) },
+    });
     expect(await bench.run(['a dog'], to(tasks))).toMatchObject({ exit: 7 });
     await bench.run(['a cat', '--retries', '0'], to(api));
     status.now = 200;
     const more = { IMGGEN_TASK_URL: `${tasks.origin}/task?x#{task_id}` };
-    expect(await here({ api, more })).toMatchObject({ exit: 4, stdout: `${bench.cwd}/a-cat-1.png\n`, stderr: expect.stringContaining('the task ended as "failed"') });
+    expect(await here({ api, more })).toMatchObject({
+      exit: 4,
+      stdout: `${bench.cwd}/a-cat-1.png\n`,
+      stderr: expect.stringContaining('the task ended as "failed"'),
+    });
     expect(await here({ api, more })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
     expect(tasks.gets()).toEqual(['/task?x']);
   });
 
   test('leaves alone what another process may be at, and takes what was left', async () => {
     const api = await gateway({ generation: [], paths: { '/x': () => ({ body: png }) } });
-    const answered = { type: 'answered', sources: [{ url: `${api.origin}/x` }], usage: null, expires: null, taskId: null, taskStatus: null, requestId: null, pending: false };
+    const answered = {
+      type: 'answered',
+      sources: [{ url: `${api.origin}/x` }],
+      usage: null,
+      expires: null,
+      taskId: null,
+      taskStatus: null,
+      requestId: null,
+      pending: false,
+    };
     const host = `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
     const owners: [string, object, number][] = [
       ['on another machine, seen just now', { host: 'elsewhere', pid: 1, token: 'x' }, 0],
       ['alive', { host, pid: process.pid, token: 'x' }, 0],
-      ['in another container of that name, seen just now', { host: `${hostname()} pid:[1]`, pid: 2 ** 22 + 1, token: 'x' }, 0],
+      [
+        'in another container of that name, seen just now',
+        { host: `${hostname()} pid:[1]`, pid: 2 ** 22 + 1, token: 'x' },
+        0,
+      ],
       ['on another machine, not seen for long', { host: 'elsewhere', pid: 1, token: 'x' }, 120],
       ['dead', { host, pid: 2 ** 22 + 1, token: 'x' }, 0],
       ['whose number another process has by now', { host, pid: process.pid, token: 'x' }, 120],
@@ -416,7 +551,10 @@ describe('imggen resume', () => {
   });
 
   test('knows only runs that there are', async () => {
-    expect(await bench.run(['resume', 'x'])).toMatchObject({ exit: 2, stderr: expect.stringContaining('there is no run x') });
+    expect(await bench.run(['resume', 'x'])).toMatchObject({
+      exit: 2,
+      stderr: expect.stringContaining('there is no run x'),
+    });
     expect(await bench.run(['resume'])).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
 });
@@ -425,7 +563,8 @@ describe('imggen resume', () => {
 function forSomebody(): { uid?: number } {
   if (somebody === undefined) return {};
   chmodSync(bench.root, 0o755);
-  for (const directory of [bench.cwd, bench.directory('state'), bench.directory('config')]) chownSync(directory, somebody, somebody);
+  for (const directory of [bench.cwd, bench.directory('state'), bench.directory('config')])
+    chownSync(directory, somebody, somebody);
   return { uid: somebody };
 }
 
@@ -481,7 +620,9 @@ describe('a place that cannot be written', () => {
     const { exit, stdout, stderr } = await bench.run(['a cat', '-n', '2'], { ...to(api), ...user });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'a-cat-1.png\na-cat-2.png\n' });
     expect(stderr).toMatch(/^warning: no journal, so imggen resume cannot finish this run: EACCES/m);
-    expect(await bench.run(['a cat'], { ...to(api, { IMGGEN_STATE_DIR: '/proc/imggen' }), ...user })).toMatchObject({ exit: 0 });
+    expect(await bench.run(['a cat'], { ...to(api, { IMGGEN_STATE_DIR: '/proc/imggen' }), ...user })).toMatchObject({
+      exit: 0,
+    });
   });
 
   test('as journal is an error of resume and history, not a crash', async () => {
@@ -535,7 +676,10 @@ describe('a target directory that vanishes', () => {
       rmSync(target, { recursive: true });
       response.end(`${base64.slice(2_000_000)}"}]}`);
     });
-    expect(await bench.run(['a cat', '-o', 'target'], to(api))).toMatchObject({ exit: 0, stdout: 'target/a-cat-1.png\n' });
+    expect(await bench.run(['a cat', '-o', 'target'], to(api))).toMatchObject({
+      exit: 0,
+      stdout: 'target/a-cat-1.png\n',
+    });
     expect(sha256(readFileSync(join(target, 'a-cat-1.png')))).toBe(sha256(large));
     expect(readdirSync(join(bench.state, 'parts'))).toEqual([]);
   });
@@ -612,7 +756,9 @@ describe('too few file descriptors', () => {
 
 /** How this user may mount something that nobody else sees; none where the system forbids it. */
 const unshare = '/usr/bin/unshare';
-const waysToMount = [['-m'], ['-rm']].filter((flags) => spawnSync(unshare, [...flags, 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0).slice(0, 1);
+const waysToMount = [['-m'], ['-rm']]
+  .filter((flags) => spawnSync(unshare, [...flags, 'sh', '-c', 'mount -t tmpfs none /mnt']).status === 0)
+  .slice(0, 1);
 
 /** Runs a script in which `imggen` is the program and `disk <directory> <size>` mounts a small disk; what it said, by part. */
 async function withDisks(mounting: readonly string[], script: string, api: Gateway): Promise<Record<string, string[]>> {
@@ -623,16 +769,20 @@ async function withDisks(mounting: readonly string[], script: string, api: Gatew
     say() { echo "== $1"; }
   `;
   const { stdout } = await ended(bench.spawnOther(unshare, [...mounting, 'sh', '-c', prelude + script], to(api)));
-  const parts = stdout.split('== ').slice(1).map((part): [string, string[]] => {
-    const [name = '', ...lines] = part.trimEnd().split('\n');
-    return [name, lines];
-  });
+  const parts = stdout
+    .split('== ')
+    .slice(1)
+    .map((part): [string, string[]] => {
+      const [name = '', ...lines] = part.trimEnd().split('\n');
+      return [name, lines];
+    });
   return Object.fromEntries(parts);
 }
 
 describe.each(waysToMount)('a full disk', (mounting) => {
   const large = largePng(300_000);
-  const both = (origin: string) => JSON.stringify({ created: 1, data: [{ b64_json: large.toString('base64') }, { url: `${origin}/large` }] });
+  const both = (origin: string) =>
+    JSON.stringify({ created: 1, data: [{ b64_json: large.toString('base64') }, { url: `${origin}/large` }] });
 
   async function server() {
     const api: Gateway = await puppet((request, response) => {
@@ -644,7 +794,9 @@ describe.each(waysToMount)('a full disk', (mounting) => {
 
   test('keeps what it has no room for in the state directory; resume saves it when there is room', async () => {
     const api = await server();
-    const said = await withDisks([mounting], `
+    const said = await withDisks(
+      [mounting],
+      `
       mkdir target; disk target 100k
       say first; imggen 'a cat' -n 2 -o target 2>&1; echo "exit $?"; ls -A target
       say kept; ls -A "$IMGGEN_STATE_DIR/parts"
@@ -652,7 +804,9 @@ describe.each(waysToMount)('a full disk', (mounting) => {
       resize target 10m
       say resumed; imggen resume; echo "exit $?"; ls -A target; sha256sum < target/a-cat-1.png; sha256sum < target/a-cat-2.png
       say left; ls -A "$IMGGEN_STATE_DIR/parts"
-    `, api);
+    `,
+      api,
+    );
     const hash = `${sha256(large)}  -`;
     expect(said.first!.at(-1)).toBe('exit 8');
     const text = said.first!.join('\n');
@@ -661,7 +815,11 @@ describe.each(waysToMount)('a full disk', (mounting) => {
     for (const name of said.kept!) expect(text).toContain(`it is kept in ${bench.state}/parts/${name}`);
     expect(said.again).toContain('exit 8');
     expect(said.resumed).toEqual([
-      ...[1, 2].map((i) => `${bench.cwd}/target/a-cat-${i}.png`), 'exit 0', ...[1, 2].map((i) => `a-cat-${i}.png`), hash, hash,
+      ...[1, 2].map((i) => `${bench.cwd}/target/a-cat-${i}.png`),
+      'exit 0',
+      ...[1, 2].map((i) => `a-cat-${i}.png`),
+      hash,
+      hash,
     ]);
     expect(said.left).toEqual([]);
     expect(api.gets()).toHaveLength(1);
@@ -670,11 +828,15 @@ describe.each(waysToMount)('a full disk', (mounting) => {
 
   test('that has the state directory too is told', async () => {
     const api = await server();
-    const said = await withDisks([mounting], `
+    const said = await withDisks(
+      [mounting],
+      `
       mkdir all; disk all 200k; mkdir all/target; export IMGGEN_STATE_DIR="$PWD/all/state"
       say first; imggen 'a cat' -n 2 -o all/target 2>&1; echo "exit $?"; ls -A all/target
       say history; imggen history 2>&1
-    `, api);
+    `,
+      api,
+    );
     expect(said.first).toEqual([
       'generating 2 images with gpt-image-1.5',
       expect.stringMatching(/^error: cannot write .*state\/parts/),
@@ -688,10 +850,14 @@ describe.each(waysToMount)('a full disk', (mounting) => {
 
   test('as state directory is a warning, and the run finishes', async () => {
     const api = await server();
-    const said = await withDisks([mounting], `
+    const said = await withDisks(
+      [mounting],
+      `
       mkdir state; disk state 16k; export IMGGEN_STATE_DIR="$PWD/state"; cat /dev/zero > state/filler 2> /dev/null
       say first; imggen 'a cat' -n 2 2>&1; echo "exit $?"; ls a-*
-    `, api);
+    `,
+      api,
+    );
     expect(said.first).toEqual(expect.arrayContaining(['exit 0', 'a-cat-1.png', 'a-cat-2.png']));
     expect(said.first!.join()).toContain('warning: no journal, so imggen resume cannot finish this run: ENOSPC');
   });

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -56,7 +67,11 @@ function refused(act: () => unknown): ImggenError {
   throw new Error('it was not refused');
 }
 
-const logLines = (path = lock) => readFileSync(logPathOf(path), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { type: string });
+const logLines = (path = lock) =>
+  readFileSync(logPathOf(path), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string });
 const names = () => readdirSync(place).sort();
 
 describe('the lock file', () => {
@@ -141,9 +156,12 @@ describe('the lock file', () => {
     ['in one line', (text: string) => JSON.stringify(JSON.parse(text))],
     ['with tabs', (text: string) => JSON.stringify(JSON.parse(text), null, '\t')],
     ['with the line ends of Windows', (text: string) => `\uFEFF${text.replaceAll('\n', '\r\n')}`],
-    ['in another order', (text: string) => JSON.stringify({ jobs: (JSON.parse(text) as { jobs: unknown }).jobs, version: 1 }, null, 2)],
+    [
+      'in another order',
+      (text: string) => JSON.stringify({ jobs: (JSON.parse(text) as { jobs: unknown }).jobs, version: 1 }, null, 2),
+    ],
   ])('is read when it was formatted %s, and left as it is', async (_how, format) => {
-    await write(lock, { '__proto__': {}, 'b.png': {}, '7': {}, 'a "b" \\ \n\ud800.png': {} });
+    await write(lock, { __proto__: {}, 'b.png': {}, '7': {}, 'a "b" \\ \n\ud800.png': {} });
     const before = Object.fromEntries(readLock(lock));
     writeFileSync(lock, format(readFileSync(lock, 'utf8')));
     expect(Object.fromEntries(readLock(lock))).toEqual(before);
@@ -179,7 +197,10 @@ describe('the lock file', () => {
     next.done('e.png', lockEntry('e.png'));
     const text = readFileSync(lock, 'utf8');
     writeFileSync(lock, '<<<<<<< HEAD\n');
-    await expect(next.close()).rejects.toMatchObject({ code: 'config', message: `${lock}:1: an unresolved merge conflict` });
+    await expect(next.close()).rejects.toMatchObject({
+      code: 'config',
+      message: `${lock}:1: an unresolved merge conflict`,
+    });
     writeFileSync(lock, text);
     await LockLog.open(lock, machine()).close();
     expect([...readLock(lock).keys()]).toEqual(['a.png', 'c.png', 'd.png', 'e.png']);
@@ -194,16 +215,33 @@ describe('the lock file', () => {
   });
 
   test.each<[string, (text: string) => string, string, string?]>([
-    ['a merge that nobody resolved', (text) => text.replace('    "b.png"', '<<<<<<< HEAD\n=======\n>>>>>>> other\n    "b.png"'), ':24: an unresolved merge conflict'],
+    [
+      'a merge that nobody resolved',
+      (text) => text.replace('    "b.png"', '<<<<<<< HEAD\n=======\n>>>>>>> other\n    "b.png"'),
+      ':24: an unresolved merge conflict',
+    ],
     ['a missing comma', (text) => text.replace('},\n    "b', '}\n    "b'), ':24: a broken lock file', 'Expected'],
     ['a comma too many', (text) => text.replace(/\}\n {2}\}\n\}\n$/, '},\n  }\n}\n'), ':44: a broken lock file'],
-    ['a word that is none', (text) => text.replace('"processing": null', '"processing": nul'), ':6: a broken lock file'],
+    [
+      'a word that is none',
+      (text) => text.replace('"processing": null', '"processing": nul'),
+      ':6: a broken lock file',
+    ],
     ['no end', (text) => text.slice(0, 700), ':25: a broken lock file'],
     ['nothing', () => '', ':1: a broken lock file'],
     ['zeros', () => '\0\0\0', ':1: a broken lock file'],
     ['another kind of file', () => '[]', ': a broken lock file', 'it has no "jobs"'],
-    ['a job that is none', (text) => text.replace('"run":', '"ran":'), ': a broken lock file', 'what it says of "a.png" is not a job\'s entry'],
-    ['a later version', (text) => text.replace('"version": 1', '"version": 2'), ' is of version 2, and this imggen knows only 1'],
+    [
+      'a job that is none',
+      (text) => text.replace('"run":', '"ran":'),
+      ': a broken lock file',
+      'what it says of "a.png" is not a job\'s entry',
+    ],
+    [
+      'a later version',
+      (text) => text.replace('"version": 1', '"version": 2'),
+      ' is of version 2, and this imggen knows only 1',
+    ],
   ])('with %s is refused', async (_what, damage, message, cause = '') => {
     await write(lock, { 'a.png': {}, 'b.png': {} });
     const damaged = damage(readFileSync(lock, 'utf8'));
@@ -222,7 +260,13 @@ describe('the lock file', () => {
     const log = LockLog.open(lock, machine());
     for (let k = 0; k < 10_000; k += 1) {
       const path = `assets/some-directory/image-${k}.png`;
-      log.done(path, lockEntry(path, { processing: 'p'.repeat(64), outputs: [{ path: `${path}.webp`, sha256: 'b'.repeat(64), bytes: 999 }] }));
+      log.done(
+        path,
+        lockEntry(path, {
+          processing: 'p'.repeat(64),
+          outputs: [{ path: `${path}.webp`, sha256: 'b'.repeat(64), bytes: 999 }],
+        }),
+      );
     }
     await log.close();
     const { said } = runWorker(worker, ['memory', lock], { flags: ['--expose-gc'] });
@@ -232,13 +276,19 @@ describe('the lock file', () => {
 });
 
 describe('git', () => {
-  const git = (...args: string[]) => execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], { cwd: place, encoding: 'utf8', stdio: 'pipe' });
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], {
+      cwd: place,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
   const commit = async (jobs: Record<string, Partial<LockEntry>>) => {
     await write(lock, jobs);
     git('add', '.');
     git('commit', '-qm', 'x');
   };
-  const letters = (text: string) => Object.fromEntries([...text].map((letter) => [`${letter}.png`, { run: `run-${letter}` }]));
+  const letters = (text: string) =>
+    Object.fromEntries([...text].map((letter) => [`${letter}.png`, { run: `run-${letter}` }]));
 
   test('merges what two branches add, change and drop in different places', async () => {
     git('init', '-qb', 'main');
@@ -268,7 +318,9 @@ describe('git', () => {
     git('checkout', '-q', 'main');
     await commit(letters('n'));
     expect(() => git('merge', '-q', 'other', '-m', 'x')).toThrow();
-    expect(refused(() => readLock(lock))).toMatchObject({ message: expect.stringMatching(/:\d+: an unresolved merge conflict$/) });
+    expect(refused(() => readLock(lock))).toMatchObject({
+      message: expect.stringMatching(/:\d+: an unresolved merge conflict$/),
+    });
   });
 });
 
@@ -282,7 +334,15 @@ describe('the log', () => {
     log.givenUp('b.png');
     log.dropped('a.png');
     log.done('c.png', lockEntry('c.png'));
-    expect(logLines().map(({ type }) => type)).toEqual(['claimed', 'begun', 'done', 'begun', 'given-up', 'dropped', 'done']);
+    expect(logLines().map(({ type }) => type)).toEqual([
+      'claimed',
+      'begun',
+      'done',
+      'begun',
+      'given-up',
+      'dropped',
+      'done',
+    ]);
     expect(log.pending.size).toBe(0);
     expect([...log.entries]).toEqual([['c.png', lockEntry('c.png')]]);
     expect(existsSync(lock)).toBe(false);
@@ -297,7 +357,9 @@ describe('the log', () => {
     await Promise.all(['a.png', 'b.png', 'c.png'].map((key) => log.begun(key, `f of ${key}`, 'r1')));
     log.done('a.png', lockEntry('a.png'));
     await log.close();
-    expect(logLines()).toEqual(['b.png', 'c.png'].map((key) => ({ type: 'begun', key, fingerprint: `f of ${key}`, run: 'r1' })));
+    expect(logLines()).toEqual(
+      ['b.png', 'c.png'].map((key) => ({ type: 'begun', key, fingerprint: `f of ${key}`, run: 'r1' })),
+    );
 
     const next = LockLog.open(lock, machine(2));
     expect([...next.pending.keys()]).toEqual(['b.png', 'c.png']);
@@ -321,9 +383,12 @@ describe('the log', () => {
   test('is taken over from a process that is gone, without its leavings', async () => {
     const { child, over } = startWorker(worker, ['hold', lock]);
     await until(() => existsSync(logPathOf(lock)) && logLines().length === 2);
-    expect(refused(() => LockLog.open(lock, { ...machine(), isRunning: (pid) => pid === child.pid })).message).toContain(`process ${child.pid} on`);
+    expect(
+      refused(() => LockLog.open(lock, { ...machine(), isRunning: (pid) => pid === child.pid })).message,
+    ).toContain(`process ${child.pid} on`);
     const { owner } = logLines()[0] as unknown as { owner: { token: string } };
-    for (const path of [lock, logPathOf(lock)]) writeFileSync(join(place, `.${basename(path)}.${owner.token}.tmp`), 'half');
+    for (const path of [lock, logPathOf(lock)])
+      writeFileSync(join(place, `.${basename(path)}.${owner.token}.tmp`), 'half');
     child.kill('SIGKILL');
     await over;
     const log = LockLog.open(lock, machine());
@@ -342,7 +407,10 @@ describe('the log', () => {
     await expect(sleeper.begun('b.png', 'f', 'r')).rejects.toThrow(/^another imggen batch works on .*process 2 on/);
     other.done('b.png', lockEntry('b.png'));
     await other.close();
-    expect(refused(() => sleeper.done('c.png', lockEntry('c.png')))).toMatchObject({ code: 'output', message: expect.stringContaining('was removed') });
+    expect(refused(() => sleeper.done('c.png', lockEntry('c.png')))).toMatchObject({
+      code: 'output',
+      message: expect.stringContaining('was removed'),
+    });
     await expect(sleeper.close()).rejects.toThrow('was removed');
     expect([...readLock(lock).keys()]).toEqual(['a.png', 'b.png']);
     expect(names()).toEqual([basename(lock)]);
@@ -351,7 +419,10 @@ describe('the log', () => {
   test('goes on after a line of another process, or a piece of a line', async () => {
     const log = LockLog.open(lock, machine());
     log.done('a.png', lockEntry('a.png'));
-    appendFileSync(logPathOf(lock), `${JSON.stringify({ type: 'claimed', owner: { host: 'h', pid: 3, token: 'x' }, from: 'nobody' })}\n{"type":"do`);
+    appendFileSync(
+      logPathOf(lock),
+      `${JSON.stringify({ type: 'claimed', owner: { host: 'h', pid: 3, token: 'x' }, from: 'nobody' })}\n{"type":"do`,
+    );
     log.done('b.png', lockEntry('b.png'));
     expect(log.entries.get('b.png')).toEqual(lockEntry('b.png'));
     await log.close();
@@ -392,17 +463,33 @@ describe('the log', () => {
     }
   });
 
-  test.each(['{"prompt":"x"}', 'a fox\n', '\n{"type":"done"}\n', '{\n  "type": "claimed"\n}\n', '{"type":"message","text":"x"}\n', '{"type":"begun","key":1}\n', 'null\n'])(
-    'is no file of somebody else: %j', async (text) => {
-      await write(lock, { 'a.png': {} });
-      writeFileSync(logPathOf(lock), text);
-      for (const act of [() => LockLog.open(lock, machine()), () => LockLog.view(lock), () => LockLog.view(partPathOf(lock, { index: 1, count: 2 }), { base: lock })]) {
-        expect(refused(act)).toMatchObject({ code: 'usage', exit: 2, message: `${logPathOf(lock)} is no log of a lock file, and would be taken for one`, hint: expect.stringContaining('--lock') });
-      }
-      await expect(mergeLocks(join(place, 'x.json'), [lock], machine())).rejects.toMatchObject({ code: 'usage' });
-      expect(readFileSync(logPathOf(lock), 'utf8')).toBe(text);
-      expect(names()).toEqual([basename(lock), basename(logPathOf(lock))]);
-    });
+  test.each([
+    '{"prompt":"x"}',
+    'a fox\n',
+    '\n{"type":"done"}\n',
+    '{\n  "type": "claimed"\n}\n',
+    '{"type":"message","text":"x"}\n',
+    '{"type":"begun","key":1}\n',
+    'null\n',
+  ])('is no file of somebody else: %j', async (text) => {
+    await write(lock, { 'a.png': {} });
+    writeFileSync(logPathOf(lock), text);
+    for (const act of [
+      () => LockLog.open(lock, machine()),
+      () => LockLog.view(lock),
+      () => LockLog.view(partPathOf(lock, { index: 1, count: 2 }), { base: lock }),
+    ]) {
+      expect(refused(act)).toMatchObject({
+        code: 'usage',
+        exit: 2,
+        message: `${logPathOf(lock)} is no log of a lock file, and would be taken for one`,
+        hint: expect.stringContaining('--lock'),
+      });
+    }
+    await expect(mergeLocks(join(place, 'x.json'), [lock], machine())).rejects.toMatchObject({ code: 'usage' });
+    expect(readFileSync(logPathOf(lock), 'utf8')).toBe(text);
+    expect(names()).toEqual([basename(lock), basename(logPathOf(lock))]);
+  });
 
   test('is taken over at once from a process of before that had the same number', async () => {
     const before = LockLog.open(lock, machine(1));
@@ -414,16 +501,25 @@ describe('the log', () => {
   });
 
   test('is left to a process of another container, until it shows nothing for a minute', async () => {
-    const [here, there] = ['pid:[1]', 'pid:[2]'].map((space) => ({ ...machine(1), name: `build-1 ${space}` })) as [Machine, Machine];
+    const [here, there] = ['pid:[1]', 'pid:[2]'].map((space) => ({ ...machine(1), name: `build-1 ${space}` })) as [
+      Machine,
+      Machine,
+    ];
     LockLog.open(lock, there);
-    for (const pid of [1, 2]) expect(refused(() => LockLog.open(lock, { ...here, pid })).message).toBe(`another imggen batch works on ${lock} (process 1 on build-1)`);
+    for (const pid of [1, 2])
+      expect(refused(() => LockLog.open(lock, { ...here, pid })).message).toBe(
+        `another imggen batch works on ${lock} (process 1 on build-1)`,
+      );
     const seen = Date.now() / 1000 - 61;
     utimesSync(logPathOf(lock), seen, seen);
     await LockLog.open(lock, here).close();
   });
 
   test('that cannot be written is an error, and nothing is left', () => {
-    expect(refused(() => LockLog.open(join(place, 'none', 'x.lock.json'), machine()))).toMatchObject({ code: 'output', exit: 8 });
+    expect(refused(() => LockLog.open(join(place, 'none', 'x.lock.json'), machine()))).toMatchObject({
+      code: 'output',
+      exit: 8,
+    });
     expect(names()).toEqual([]);
   });
 
@@ -431,7 +527,8 @@ describe('the log', () => {
     const lines = [];
     for (let k = 0; k < 1_000_000; k += 1) {
       const key = `image-${k % 5000}.png`;
-      if (k % 10 === 0) lines.push(JSON.stringify({ type: 'done', key, entry: lockEntry(key, { request_id: `req_${k}` }) }));
+      if (k % 10 === 0)
+        lines.push(JSON.stringify({ type: 'done', key, entry: lockEntry(key, { request_id: `req_${k}` }) }));
       else lines.push(`{"type":"begun","key":"other-${k % 100}.png","fingerprint":"f","run":"run-${k}"}`);
     }
     writeFileSync(logPathOf(lock), lines.join('\n'));
@@ -452,13 +549,25 @@ describe('a view', () => {
     chmodSync(place, 0o555);
     const before = names().map((name) => [name, statSync(join(place, name)).mtimeMs]);
     const { exit, said } = runWorker(worker, ['view', lock], somebody === undefined ? {} : { uid: somebody });
-    expect([exit, said]).toEqual([0, [{
-      entries: { 'a.png': lockEntry('a.png'), 'c.png': lockEntry('c.png') },
-      pending: { 'b.png': { fingerprint: 'f', run: 'r' } },
-    }]]);
+    expect([exit, said]).toEqual([
+      0,
+      [
+        {
+          entries: { 'a.png': lockEntry('a.png'), 'c.png': lockEntry('c.png') },
+          pending: { 'b.png': { fingerprint: 'f', run: 'r' } },
+        },
+      ],
+    ]);
     expect(names().map((name) => [name, statSync(join(place, name)).mtimeMs])).toEqual(before);
-    const refusedWorker = runWorker(worker, ['hold', join(place, 'x.lock.json')], somebody === undefined ? {} : { uid: somebody });
-    expect(refusedWorker).toMatchObject({ exit: 8, said: [{ error: { code: 'output', message: expect.stringContaining('cannot write') } }] });
+    const refusedWorker = runWorker(
+      worker,
+      ['hold', join(place, 'x.lock.json')],
+      somebody === undefined ? {} : { uid: somebody },
+    );
+    expect(refusedWorker).toMatchObject({
+      exit: 8,
+      said: [{ error: { code: 'output', message: expect.stringContaining('cannot write') } }],
+    });
     chmodSync(place, 0o755);
     await log.close();
   });
@@ -469,9 +578,20 @@ describe('the parts of shards', () => {
 
   test('lie beside the lock file', async () => {
     expect([lock, logPathOf(lock), part(1, 4), logPathOf(part(1, 4))].map((path) => basename(path))).toEqual([
-      'images.yaml.lock.json', 'images.yaml.lock.jsonl', 'images.yaml.lock.1-of-4.json', 'images.yaml.lock.1-of-4.jsonl',
+      'images.yaml.lock.json',
+      'images.yaml.lock.jsonl',
+      'images.yaml.lock.1-of-4.json',
+      'images.yaml.lock.1-of-4.jsonl',
     ]);
-    for (const name of [part(2), `${part(1)}l`, `${part(2)}l`, `${lock}l`, join(place, 'images.yaml.lock.x.json'), join(place, 'images.yml.lock.1-of-2.json')]) writeFileSync(name, '');
+    for (const name of [
+      part(2),
+      `${part(1)}l`,
+      `${part(2)}l`,
+      `${lock}l`,
+      join(place, 'images.yaml.lock.x.json'),
+      join(place, 'images.yml.lock.1-of-2.json'),
+    ])
+      writeFileSync(name, '');
     expect(partsBeside(lock)).toEqual([part(1), part(2)]);
     expect(partsBeside(join(place, 'none', 'x.lock.json'))).toEqual([]);
   });
@@ -545,7 +665,9 @@ describe('the parts of shards', () => {
     await shard.close();
     await second.close();
     const log = LockLog.open(lock, machine(3));
-    expect(refused(() => LockLog.open(part(1), machine(1), { base: lock })).message).toContain(`works on ${lock} (process 3 on`);
+    expect(refused(() => LockLog.open(part(1), machine(1), { base: lock })).message).toContain(
+      `works on ${lock} (process 3 on`,
+    );
     await log.close();
     await LockLog.open(part(1), machine(1), { base: lock }).close();
   });
@@ -557,14 +679,25 @@ describe('the parts of shards', () => {
     killed.done('b.png', lockEntry('b.png'));
     await killed.begun('c.png', 'f', 'r-c');
     const before = readFileSync(lock, 'utf8');
-    await expect(mergeLocks(lock, [part(1), part(2), part(3)], machine())).rejects.toMatchObject({ code: 'config', exit: 2, message: `there is no lock part ${part(3)}` });
+    await expect(mergeLocks(lock, [part(1), part(2), part(3)], machine())).rejects.toMatchObject({
+      code: 'config',
+      exit: 2,
+      message: `there is no lock part ${part(3)}`,
+    });
     writeFileSync(part(3), '{');
-    await expect(mergeLocks(lock, [part(1), part(2), part(3)], machine())).rejects.toMatchObject({ code: 'config', message: `${part(3)}:1: a broken lock file` });
+    await expect(mergeLocks(lock, [part(1), part(2), part(3)], machine())).rejects.toMatchObject({
+      code: 'config',
+      message: `${part(3)}:1: a broken lock file`,
+    });
     expect(readFileSync(lock, 'utf8')).toBe(before);
     expect(existsSync(logPathOf(lock))).toBe(false);
     rmSync(part(3));
     expect(await mergeLocks(lock, [part(1), part(2)], machine())).toBe(3);
-    expect([...readLock(lock)].map(([key, { run }]) => [key, run === 'new'])).toEqual([['a.png', true], ['b.png', false], ['x.png', false]]);
+    expect([...readLock(lock)].map(([key, { run }]) => [key, run === 'new'])).toEqual([
+      ['a.png', true],
+      ['b.png', false],
+      ['x.png', false],
+    ]);
     expect(LockLog.view(lock, { alone: true }).pending).toEqual(new Map([['c.png', { fingerprint: 'f', run: 'r-c' }]]));
     const time = statSync(lock).mtimeMs;
     expect(await mergeLocks(lock, [part(2), part(1)], machine())).toBe(0);

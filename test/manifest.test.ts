@@ -113,7 +113,14 @@ describe('a YAML document', () => {
   it('is YAML 1.2, whatever it says', async () => {
     const text = '%YAML 1.1\n---\nimages:\n- {a: yes, b: 017, c: 0o17, d: ~, e: 1e3, 7: 2001-01-01, __proto__: 1}\n';
     expect((await read('a.yaml', text)).map((line) => line.replace(/^ +[\d:]+ /, ''))).toEqual([
-      '0 4:3', 'a 4:7 "yes"', 'b 4:15 17', 'c 4:23 15', 'd 4:32 null', 'e 4:38 1000', '7 4:46 "2001-01-01"', '__proto__ 4:69 1',
+      '0 4:3',
+      'a 4:7 "yes"',
+      'b 4:15 17',
+      'c 4:23 15',
+      'd 4:32 null',
+      'e 4:38 1000',
+      '7 4:46 "2001-01-01"',
+      '__proto__ 4:69 1',
     ]);
   });
 
@@ -160,20 +167,29 @@ images:
     ['an alias of nothing', 'images:\n- a: *b\n', '! 2:6 no anchor "b" stands before this alias'],
     ['an alias of what it is in', 'images:\n- &b { a: *b }\n', '! 2:11 the alias "b" stands for what it is in'],
     ['a merge of a text', 'images:\n- <<: b\n', '! 2:7 << takes a map or a list of maps, this is a text'],
-    ['a second document', 'images: [{a: 1}]\n---\nimages: []\n', '! 2:1 a second document begins here (one file holds one document)'],
+    [
+      'a second document',
+      'images: [{a: 1}]\n---\nimages: []\n',
+      '! 2:1 a second document begins here (one file holds one document)',
+    ],
   ])('reports %s', async (_name, text, mistake) => {
     expect((await read('a.yaml', text)).filter((line) => line.startsWith('!'))).toEqual([mistake]);
   });
 
   it('refuses aliases that stand for millions of values, in no time', async () => {
-    const levels = Array.from({ length: 30 }, (_, level) => `- &l${level + 1} [${Array(9).fill(`*l${level}`).join()}]\n`);
+    const levels = Array.from(
+      { length: 30 },
+      (_, level) => `- &l${level + 1} [${Array(9).fill(`*l${level}`).join()}]\n`,
+    );
     expect(await read('a.yaml', `images:\n- &l0 [x, y]\n${levels.join('')}`)).toEqual([
       expect.stringMatching(/^! 8:\d+ the aliases stand for too much/),
     ]);
   });
 
   it.each([['['], ['{a: '], ['- '], ['? '], ['a: [']])('refuses %j, 100,000 times', async (nesting) => {
-    expect(await read('a.yaml', nesting.repeat(100_000))).toEqual([expect.stringContaining('this is nested more than 64 deep')]);
+    expect(await read('a.yaml', nesting.repeat(100_000))).toEqual([
+      expect.stringContaining('this is nested more than 64 deep'),
+    ]);
   });
 
   it('refuses aliases that nest too deeply', async () => {
@@ -186,7 +202,8 @@ images:
 
 describe('a JSON document', () => {
   it('is read as YAML is', async () => {
-    const text = '\ufeff{\r\n\t"defaults": {"size": "square"},\r\n\t"images": [ {"prompt":"\\ud83e\\udd8a\\u0000 a\\"b","a":[1,-0.5e3]},{} ]}';
+    const text =
+      '\ufeff{\r\n\t"defaults": {"size": "square"},\r\n\t"images": [ {"prompt":"\\ud83e\\udd8a\\u0000 a\\"b","a":[1,-0.5e3]},{} ]}';
     expect(await read('a.json', text)).toEqual([
       'default 2:15 size 2:23 "square"',
       '0 3:14',
@@ -214,9 +231,12 @@ describe('a JSON document', () => {
     ]);
   });
 
-  it.each(['['.repeat(100_000), '{"a":'.repeat(100_000), `${'['.repeat(100_000)}${']'.repeat(100_000)}`])('refuses deep nesting', async (text) => {
-    expect(await read('a.json', text)).toEqual([expect.stringContaining('this is nested more than 64 deep')]);
-  });
+  it.each(['['.repeat(100_000), '{"a":'.repeat(100_000), `${'['.repeat(100_000)}${']'.repeat(100_000)}`])(
+    'refuses deep nesting',
+    async (text) => {
+      expect(await read('a.json', text)).toEqual([expect.stringContaining('this is nested more than 64 deep')]);
+    },
+  );
 });
 
 describe('the top of a document', () => {
@@ -226,11 +246,23 @@ describe('the top of a document', () => {
     ['a.json', '\n', ['! 1:1 there is no image in it']],
     ['a.yaml', 'images: []\n', ['! 1:9 there is no image in it']],
     ['a.json', '{"defaults":{}}', ['! 1:1 there is no image in it']],
-    ['a.json', '[{"prompt":"x"}]', ['! 1:1 the file is a list, not a map with "images" (the list belongs below the key "images")']],
+    [
+      'a.json',
+      '[{"prompt":"x"}]',
+      ['! 1:1 the file is a list, not a map with "images" (the list belongs below the key "images")'],
+    ],
     ['a.yaml', 'a fox\n', ['! 1:1 the file is a text, not a map with "images"']],
     ['a.yaml', 'image: []\n', ['! 1:1 "image" is not known here (did you mean: images)']],
-    ['a.yaml', 'images: {a: 1}\ndefaults: [b]\n', ['! 1:9 "images" is a map, not a list of images', '! 2:11 "defaults" is a list, not a map of options']],
-    ['a.yaml', 'defaults:\nimages:\n', ['! 1:10 "defaults" is empty, not a map of options', '! 2:8 "images" is empty, not a list of images']],
+    [
+      'a.yaml',
+      'images: {a: 1}\ndefaults: [b]\n',
+      ['! 1:9 "images" is a map, not a list of images', '! 2:11 "defaults" is a list, not a map of options'],
+    ],
+    [
+      'a.yaml',
+      'defaults:\nimages:\n',
+      ['! 1:10 "defaults" is empty, not a map of options', '! 2:8 "images" is empty, not a list of images'],
+    ],
     [
       'a.yaml',
       'imagse: 1\nsettings: 2\nimages: [a fox, 7, {a: 1}]\n',
@@ -271,7 +303,11 @@ describe('JSON Lines', () => {
   it('have lines up to a limit', async () => {
     const [fits, long] = [`{"a":"${'x'.repeat((4 << 20) - 8)}"}`, `{"a":"${'x'.repeat((4 << 20) - 7)}"}`];
     const lines = await read('a.jsonl', `${fits}\n${long}\n{}\n`);
-    expect(lines.filter((line) => !line.startsWith('  '))).toEqual(['0 1:1', '! 2:1 a line of more than 4 MB', '2 3:1']);
+    expect(lines.filter((line) => !line.startsWith('  '))).toEqual([
+      '0 1:1',
+      '! 2:1 a line of more than 4 MB',
+      '2 3:1',
+    ]);
     expect(await read('a.jsonl', `{}\n${long}`)).toEqual(['0 1:1', '! 2:1 a line of more than 4 MB']);
   });
 
@@ -283,7 +319,16 @@ describe('JSON Lines', () => {
 describe('plain text', () => {
   it('is a prompt a line, but for comments and blank lines', async () => {
     const text = '\ufeff  a red fox \r\n  # fauna\n\n\\# hash\n an owl: #2\n\\\\#';
-    const lines = ['0 1:3', '  1:3 prompt 1:3 "a red fox"', '1 4:1', '  4:1 prompt 4:1 "# hash"', '2 5:2', '  5:2 prompt 5:2 "an owl: #2"', '3 6:1', '  6:1 prompt 6:1 "\\\\\\\\#"'];
+    const lines = [
+      '0 1:3',
+      '  1:3 prompt 1:3 "a red fox"',
+      '1 4:1',
+      '  4:1 prompt 4:1 "# hash"',
+      '2 5:2',
+      '  5:2 prompt 5:2 "an owl: #2"',
+      '3 6:1',
+      '  6:1 prompt 6:1 "\\\\\\\\#"',
+    ];
     expect(await read('a.txt', text)).toEqual(lines);
     expect(await read('prompts', text)).toEqual(lines);
     expect(await readStdin(text)).toEqual(lines);
@@ -297,12 +342,24 @@ describe('plain text', () => {
 
 describe('something else than its name says', () => {
   it.each([
-    ['a.txt', '# all\nimages:\n  - prompt: x\n', '! 2:1 this looks like YAML (give the file a name that ends in .yaml)'],
+    [
+      'a.txt',
+      '# all\nimages:\n  - prompt: x\n',
+      '! 2:1 this looks like YAML (give the file a name that ends in .yaml)',
+    ],
     ['a.txt', '---\n', '! 1:1 this looks like YAML (give the file a name that ends in .yaml)'],
     ['a', '\n defaults: {a: 1}\n', '! 2:2 this looks like YAML (give the file a name that ends in .yaml)'],
     ['a.jsonl', 'images:\n', '! 1:1 this looks like YAML (give the file a name that ends in .yaml)'],
-    ['a.jsonl', '{\n  "images": [\n', '! 1:1 this looks like a JSON document (give the file a name that ends in .json)'],
-    ['a.jsonl', '{"images":[{"prompt":"x"}]}', '! 1:1 this looks like a JSON document (give the file a name that ends in .json)'],
+    [
+      'a.jsonl',
+      '{\n  "images": [\n',
+      '! 1:1 this looks like a JSON document (give the file a name that ends in .json)',
+    ],
+    [
+      'a.jsonl',
+      '{"images":[{"prompt":"x"}]}',
+      '! 1:1 this looks like a JSON document (give the file a name that ends in .json)',
+    ],
     ['a.txt', '[\n{"prompt":"x"}]', '! 1:1 this looks like a JSON document (give the file a name that ends in .json)'],
     ['a.txt', '{"prompt":"x"}\n', '! 1:1 this looks like JSON Lines (give the file a name that ends in .jsonl)'],
   ])('is one mistake, not a prompt a line: %s, %j', async (name, text, mistake) => {
@@ -314,12 +371,17 @@ describe('something else than its name says', () => {
     ['---\nimages:\n', 'YAML'],
     ['{"defaults": {},\n', 'a JSON document'],
   ])('is a mistake on stdin: %j', async (text, name) => {
-    expect(await readStdin(text)).toEqual([`! 1:1 stdin looks like ${name}, but holds JSON Lines or a prompt a line (give the name of the file)`]);
+    expect(await readStdin(text)).toEqual([
+      `! 1:1 stdin looks like ${name}, but holds JSON Lines or a prompt a line (give the name of the file)`,
+    ]);
   });
 
-  it.each(['images of foxes', '-- a fox', '[photo] a fox', '- a fox', 'a fox\nimages:\n'])('but prompts are prompts: %j', async (text) => {
-    expect((await read('a.txt', text))[1]).toBe(`  1:1 prompt 1:1 ${JSON.stringify(text.split('\n')[0])}`);
-  });
+  it.each(['images of foxes', '-- a fox', '[photo] a fox', '- a fox', 'a fox\nimages:\n'])(
+    'but prompts are prompts: %j',
+    async (text) => {
+      expect((await read('a.txt', text))[1]).toBe(`  1:1 prompt 1:1 ${JSON.stringify(text.split('\n')[0])}`);
+    },
+  );
 });
 
 describe('bytes that are no text', () => {
@@ -335,7 +397,9 @@ describe('bytes that are no text', () => {
   });
 
   it.each(['a.txt', 'a.jsonl', 'a.yaml', 'a.json', 'a'])('are one mistake when they are UTF-16: %s', async (name) => {
-    expect(await read(name, Buffer.from('\ufeffa\nb\nc\n', 'utf16le'))).toEqual(['! 1:1 this is UTF-16 (save the file as UTF-8 text)']);
+    expect(await read(name, Buffer.from('\ufeffa\nb\nc\n', 'utf16le'))).toEqual([
+      '! 1:1 this is UTF-16 (save the file as UTF-8 text)',
+    ]);
   });
 });
 
@@ -345,7 +409,11 @@ describe('a file', () => {
     mkdirSync(join(place.cwd, 'folder.yaml'));
     symlinkSync('nowhere', join(place.cwd, 'link.txt'));
     const open = (name: string) => refusal(openManifest({ path: join(place.cwd, name), shown: name }));
-    expect(await open('gone.yaml')).toMatchObject({ code: 'usage', message: 'cannot read gone.yaml', hint: expect.stringContaining('ENOENT') });
+    expect(await open('gone.yaml')).toMatchObject({
+      code: 'usage',
+      message: 'cannot read gone.yaml',
+      hint: expect.stringContaining('ENOENT'),
+    });
     expect(await open('link.txt')).toMatchObject({ code: 'usage', message: 'cannot read link.txt' });
     expect(await open('folder.yaml')).toMatchObject({ code: 'usage', message: 'folder.yaml is a directory' });
   });
@@ -353,7 +421,10 @@ describe('a file', () => {
   it.skipIf(process.platform === 'win32')('that is a pipe is refused, even if nobody writes into it', async () => {
     const path = join(new Place().cwd, 'pipe');
     execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
-    expect(await refusal(openManifest({ path, shown: 'pipe' }))).toMatchObject({ code: 'usage', message: 'pipe is not a file' });
+    expect(await refusal(openManifest({ path, shown: 'pipe' }))).toMatchObject({
+      code: 'usage',
+      message: 'pipe is not a file',
+    });
   });
 
   it('that is changed after it was checked is refused', async () => {
@@ -362,7 +433,10 @@ describe('a file', () => {
     const manifest = await openManifest({ path: join(place.cwd, 'a.txt'), shown: 'a.txt' });
     expect(await linesOf(manifest)).toHaveLength(2);
     place.write('a.txt', 'a fox\na bear\n');
-    expect(await refusal(linesOf(manifest))).toMatchObject({ code: 'usage', message: 'a.txt was changed while it was read' });
+    expect(await refusal(linesOf(manifest))).toMatchObject({
+      code: 'usage',
+      message: 'a.txt was changed while it was read',
+    });
     await manifest.close();
   });
 
@@ -372,23 +446,37 @@ describe('a file', () => {
     expect(await read('jobs', '{"a": 1}\n')).toEqual(['0 1:1', '  1:2 a 1:7 1']);
   });
 
-  it.each(['README.md', 'x.sh', 'data.csv', 'a.yaml.bak', 'A.TOML'])('that has another extension is none: %s', async (name) => {
-    const hint = 'known are .yaml .yml .json .jsonl .ndjson .txt; anything else from stdin: imggen batch - < file';
-    expect(await refusal(read(name, 'a fox\n'))).toMatchObject({ code: 'usage', exit: 2, message: `${name} is no batch file by its name`, hint });
-  });
+  it.each(['README.md', 'x.sh', 'data.csv', 'a.yaml.bak', 'A.TOML'])(
+    'that has another extension is none: %s',
+    async (name) => {
+      const hint = 'known are .yaml .yml .json .jsonl .ndjson .txt; anything else from stdin: imggen batch - < file';
+      expect(await refusal(read(name, 'a fox\n'))).toMatchObject({
+        code: 'usage',
+        exit: 2,
+        message: `${name} is no batch file by its name`,
+        hint,
+      });
+    },
+  );
 
   it.each(['a.yaml', 'a.json'])('that is a document has a size: %s', async (name) => {
     const place = new Place();
     place.write(name, 'x'.repeat((2 << 20) + 1));
     const error = await refusal(openManifest({ path: join(place.cwd, name), shown: name }, { document: 2 << 20 }));
-    expect(error).toMatchObject({ code: 'usage', message: `${name} is larger than the 2 MB that a document may have`, hint: expect.stringContaining('JSON Lines') });
+    expect(error).toMatchObject({
+      code: 'usage',
+      message: `${name} is larger than the 2 MB that a document may have`,
+      hint: expect.stringContaining('JSON Lines'),
+    });
   });
 
   it.each([
     ['a.yaml', `images: [${'1,'.repeat(1_100_000)}1]`],
     ['a.json', `{"images": [${'1,'.repeat(4_100_000)}1]}`],
   ])('that is a document has so many values: %s', async (name, text) => {
-    expect(await read(name, text)).toEqual([expect.stringMatching(/^! 1:\d+ the document is too large to go on here \(JSON Lines may have any size/)]);
+    expect(await read(name, text)).toEqual([
+      expect.stringMatching(/^! 1:\d+ the document is too large to go on here \(JSON Lines may have any size/),
+    ]);
   });
 });
 

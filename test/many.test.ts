@@ -34,6 +34,10 @@ test('eight processes with 50 images each, in one directory: 400 whole files', {
   const history = await bench.history();
   expect(history).toHaveLength(40);
   expect(history.every(({ state }) => state === 'saved')).toBe(true);
-  const hashes = new Map(history.flatMap(({ images }) => images.map(({ path, sha256 }) => [path.slice(bench.cwd.length + 1), sha256] as const)));
+  const hashes = new Map(
+    history.flatMap(({ images }) =>
+      images.map(({ path, sha256 }) => [path.slice(bench.cwd.length + 1), sha256] as const),
+    ),
+  );
   for (const { name, sha256 } of files) expect(hashes.get(name), name).toBe(sha256);
 });

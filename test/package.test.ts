@@ -12,7 +12,10 @@ interface Packed {
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Record<string, Record<string, string> | undefined>;
+const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Record<
+  string,
+  Record<string, string> | undefined
+>;
 
 describe('the published package', () => {
   let packed: Packed;
@@ -29,7 +32,19 @@ describe('the published package', () => {
 
   it('holds what runs, the README and the licences', () => {
     const paths = packed.files.map((file) => file.path);
-    const fixed = ['LICENSE', 'README.md', 'bin/imggen.js', 'bin/load.js', 'bin/package.json', 'dist/LICENSES.txt', 'dist/batch.schema.json', 'dist/help.txt', 'dist/package.json', 'dist/start.js', 'package.json'];
+    const fixed = [
+      'LICENSE',
+      'README.md',
+      'bin/imggen.js',
+      'bin/load.js',
+      'bin/package.json',
+      'dist/LICENSES.txt',
+      'dist/batch.schema.json',
+      'dist/help.txt',
+      'dist/package.json',
+      'dist/start.js',
+      'package.json',
+    ];
     expect(paths.filter((path) => !/^dist\/[\w.-]+-[0-9A-Z]{8}\.js$/.test(path)).toSorted()).toEqual(fixed);
   });
 
@@ -40,7 +55,9 @@ describe('the published package', () => {
 
   it('names the licence of every package in it', () => {
     const text = readFileSync(`${root}dist/LICENSES.txt`, 'utf8');
-    const chunks = packed.files.filter(({ path }) => path.endsWith('.js')).map(({ path }) => readFileSync(`${root}${path}`, 'utf8'));
+    const chunks = packed.files
+      .filter(({ path }) => path.endsWith('.js'))
+      .map(({ path }) => readFileSync(`${root}${path}`, 'utf8'));
     const bundled = chunks.join('\n').match(/node_modules\/[^/"]+/g) ?? [];
     expect(bundled).toContain('node_modules/commander');
     for (const folder of new Set(bundled)) expect(text).toContain(`\n${folder.replace('node_modules/', '')} `);
@@ -62,12 +79,16 @@ describe('the published package', () => {
 it('the launcher says what to do in a clone that is not built', () => {
   const clone = mkdtempSync(path.join(tmpdir(), 'imggen-clone-'));
   try {
-    for (const name of ['bin', 'package.json']) cpSync(path.join(root, name), path.join(clone, name), { recursive: true });
-    const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(clone, 'bin/imggen.js'), 'a cat'], { encoding: 'utf8' });
+    for (const name of ['bin', 'package.json'])
+      cpSync(path.join(root, name), path.join(clone, name), { recursive: true });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(clone, 'bin/imggen.js'), 'a cat'], {
+      encoding: 'utf8',
+    });
     expect({ status, stdout, stderr }).toEqual({
       status: 2,
       stdout: '',
-      stderr: 'error: imggen is not built: dist/start.js is missing\nhint: in a clone of the repository: npm ci, or npm run build\n',
+      stderr:
+        'error: imggen is not built: dist/start.js is missing\nhint: in a clone of the repository: npm ci, or npm run build\n',
     });
   } finally {
     rmSync(clone, { recursive: true, force: true });

@@ -17,7 +17,8 @@ const qualities = ['standard', 'hd', 'low', 'medium', 'high', 'auto'];
 type Row = [line: string, body: Record<string, unknown>];
 
 /** `sizes` of a model, as rows. */
-const sized = (model: string, sizes: string[], base: object): Row[] => sizes.map((size) => [`-m ${model} -s ${size}`, { ...base, size }]);
+const sized = (model: string, sizes: string[], base: object): Row[] =>
+  sizes.map((size) => [`-m ${model} -s ${size}`, { ...base, size }]);
 
 const accepted: Row[] = [
   ['', starred],
@@ -35,7 +36,10 @@ const accepted: Row[] = [
   ['-m dall-e-2 -s square', dalle2],
   ['-m gpt-image-2 -s square', { ...starred, model: 'gpt-image-2', size: '1024x1024' }],
   ['--stream', { ...starred, stream: true }],
-  ...['transparent', 'opaque', 'auto'].map((background): Row => [`--background ${background}`, { ...starred, background }]),
+  ...['transparent', 'opaque', 'auto'].map((background): Row => [
+    `--background ${background}`,
+    { ...starred, background },
+  ]),
   ...['low', 'auto'].map((moderation): Row => [`--moderation ${moderation}`, { ...starred, moderation }]),
   ...['png', 'jpeg', 'webp'].map((format): Row => [`--format ${format}`, { ...starred, output_format: format }]),
   ['-f jpg', { ...starred, output_format: 'jpeg' }],
@@ -47,12 +51,18 @@ const accepted: Row[] = [
   // The document prints the quality's description beside the name partial_images (NOTES).
   ...qualities.map((quality): Row => [`--quality ${quality}`, { ...starred, partial_images: quality }]),
   ['-m dall-e-3 --quality hd', { ...dalle3, partial_images: 'hd' }],
-  ...['url', 'b64_json'].map((format): Row => [`-m dall-e-2 --response-format ${format}`, { ...dalle2, response_format: format }]),
+  ...['url', 'b64_json'].map((format): Row => [
+    `-m dall-e-2 --response-format ${format}`,
+    { ...dalle2, response_format: format },
+  ]),
   ['-m dall-e-3 --response-format url', { ...dalle3, response_format: 'url' }],
   ...['vivid', 'natural'].map((style): Row => [`-m dall-e-3 --style ${style}`, { ...dalle3, style }]),
   ['--user u-1', { ...starred, user: 'u-1' }],
   ['-m tomorrow-1 --style vivid --response-format url', { ...unknown, style: 'vivid', response_format: 'url' }],
-  ['--param seed=7 --param tag=blue --param deep={"a":[1,null]}', { ...starred, seed: 7, tag: 'blue', deep: { a: [1, null] } }],
+  [
+    '--param seed=7 --param tag=blue --param deep={"a":[1,null]}',
+    { ...starred, seed: 7, tag: 'blue', deep: { a: [1, null] } },
+  ],
   ['--param size=7x7', { ...starred, size: '7x7' }],
   ['--param user=a=b', { ...starred, user: 'a=b' }],
 ];
@@ -232,9 +242,24 @@ describe('the prompt comes from', () => {
   test.each([
     { what: 'nothing', args: [], stdin: '', error: 'the prompt is empty' },
     { what: 'blanks', args: ['  '], stdin: '', error: 'the prompt is empty' },
-    { what: 'stdin that is not UTF-8', args: ['-'], stdin: Uint8Array.of(0xff, 0xfe, 0x00), error: 'stdin is not UTF-8 text' },
-    { what: 'a file that is missing', args: ['--prompt-file', 'no.txt'], stdin: '', error: 'cannot read --prompt-file no.txt' },
-    { what: 'a prompt and a file', args: ['a cat', '--prompt-file', 'p'], stdin: '', error: 'a prompt and --prompt-file are given' },
+    {
+      what: 'stdin that is not UTF-8',
+      args: ['-'],
+      stdin: Uint8Array.of(0xff, 0xfe, 0x00),
+      error: 'stdin is not UTF-8 text',
+    },
+    {
+      what: 'a file that is missing',
+      args: ['--prompt-file', 'no.txt'],
+      stdin: '',
+      error: 'cannot read --prompt-file no.txt',
+    },
+    {
+      what: 'a prompt and a file',
+      args: ['a cat', '--prompt-file', 'p'],
+      stdin: '',
+      error: 'a prompt and --prompt-file are given',
+    },
   ])('but not from $what', async ({ args, stdin, error }) => {
     const api = await gateway();
     const { exit, stdout, stderr } = await imggen(args, { gateway: api, stdin });

@@ -81,7 +81,9 @@ describe('it is given up', () => {
     const env = { IMGGEN_BASE_URL: `http://127.0.0.1:${port}/api/v1`, IMGGEN_API_KEY: testKey };
     const { exit, stdout, stderr, files } = await imggen(['a cat', '--retries', '1'], { env });
     expect({ exit, stdout, files }).toEqual({ exit: 6, stdout: '', files: [] });
-    expect(stderr).toContain(`error: cannot connect to 127.0.0.1:${port}\ncause: nothing listens there (connection refused)\nhint: `);
+    expect(stderr).toContain(
+      `error: cannot connect to 127.0.0.1:${port}\ncause: nothing listens there (connection refused)\nhint: `,
+    );
     expect(stderr).toContain('nothing was sent');
   });
 
@@ -103,7 +105,14 @@ describe('a generation whose fate is not known is sent once', () => {
     ['headers alone', { body: '', broken: 'end' }, 6],
     ['half an answer', { body: '{"code":0,"data":{"urls":["{{origin}}/images', broken: 'end' }, 6],
     ['half an image', { body: '{"data":[{"b64_json":"iVBORw0KGgo', broken: 'end' }, 6],
-    ['half a stream', { body: ['data: {"type":"image_generation.partial_image","b64_json":"{{cat.png}}"}\n\n', 'data: {"type"'], broken: 'end' }, 6],
+    [
+      'half a stream',
+      {
+        body: ['data: {"type":"image_generation.partial_image","b64_json":"{{cat.png}}"}\n\n', 'data: {"type"'],
+        broken: 'end',
+      },
+      6,
+    ],
     ['a page', { body: '<html>' }, 6],
   ])('%s', async (_name, answer, exit) => {
     const api = await gateway({ generation: [answer] });
@@ -132,7 +141,9 @@ describe('--timeout', () => {
     const api = await gateway({ generation });
     const { exit, stdout, stderr, files } = await imggen(['a cat', '--timeout', '0.4', '--json'], { gateway: api });
     expect({ exit, files }).toEqual({ exit: 6, files: [] });
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'timeout', exit: 6, message: expect.stringContaining('within 0.4 s') } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { code: 'timeout', exit: 6, message: expect.stringContaining('within 0.4 s') },
+    });
     expect(stderr).toMatch(/\nhint: .*charged/);
     expect(api.posts()).toHaveLength(1);
   });

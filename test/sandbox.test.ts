@@ -119,7 +119,9 @@ describe('a generation', () => {
 
   test.each(['png', 'webp'])('has a transparent background in %s', async (output_format) => {
     const url = await urlOf(await start(), { ...gpt, background: 'transparent', output_format });
-    const { data, info } = await sharp(await bytesOf(url)).raw().toBuffer({ resolveWithObject: true });
+    const { data, info } = await sharp(await bytesOf(url))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     expect(info.channels).toBe(4);
     expect(data[3]).toBe(0);
     const middle = (512 * 1024 + 512) * 4;
@@ -496,7 +498,7 @@ describe('faults', () => {
     const query = async () =>
       (await (await fetch(`${sandbox.baseUrl}/tasks/${data.task_id}`, { headers })).json()) as Envelope;
     let answer = await query();
-    for (const deadline = Date.now() + 5000; answer.data.task_status === 'pending' && Date.now() < deadline; ) {
+    for (const deadline = Date.now() + 5000; answer.data.task_status === 'pending' && Date.now() < deadline;) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       answer = await query();
     }

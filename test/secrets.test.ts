@@ -9,21 +9,37 @@ import { Place } from './support/place.ts';
 // That no run shows the key is checked after every run of the suite (support/imggen.ts). Here it is provoked.
 
 const echo: Record<string, Answer> = {
-  'in the message of an error': { status: 400, body: `{"code":40001,"message":"bad key ${testKey}","request_id":"req-${testKey}"}` },
-  "in OpenAI's envelope": { status: 401, body: `{"error":{"type":"invalid_request_error","code":"invalid_api_key","message":"Incorrect API key: ${testKey}"}}` },
+  'in the message of an error': {
+    status: 400,
+    body: `{"code":40001,"message":"bad key ${testKey}","request_id":"req-${testKey}"}`,
+  },
+  "in OpenAI's envelope": {
+    status: 401,
+    body: `{"error":{"type":"invalid_request_error","code":"invalid_api_key","message":"Incorrect API key: ${testKey}"}}`,
+  },
   'as the code of an error': { status: 400, body: `{"code":"${testKey}","message":"no"}` },
   'in a header': { status: 500, headers: { 'x-request-id': testKey }, body: '{}' },
   'in a page': { status: 502, body: `<html>${testKey}</html>` },
   'in the reason phrase of a page under 200': { body: `${testKey} <html>` },
-  'as the id of a task': { body: `{"code":0,"data":{"urls":[],"task_id":"${testKey}","task_status":"pending"},"request_id":"${testKey}"}` },
-  'as the state of a task': { body: `{"code":0,"data":{"urls":[],"task_id":"t","task_status":"failed"},"message":"${testKey}"}` },
+  'as the id of a task': {
+    body: `{"code":0,"data":{"urls":[],"task_id":"${testKey}","task_status":"pending"},"request_id":"${testKey}"}`,
+  },
+  'as the state of a task': {
+    body: `{"code":0,"data":{"urls":[],"task_id":"t","task_status":"failed"},"message":"${testKey}"}`,
+  },
   'beside the images': { body: `{"code":0,"data":{"urls":[],"usage":{"${testKey}":1},"expired":"${testKey}"}}` },
   'as an image': { body: `{"data":[{"b64_json":"${Buffer.from(testKey).toString('base64')}"}]}` },
   'as the text of an image': { body: `{"data":[{"b64_json":"${testKey}"}]}` },
   'in an event': { body: `data: {"type":"error","error":{"message":"${testKey}"}}\n\n` },
   'in a redirect': { status: 302, headers: { location: `/${testKey}` }, body: '' },
-  'with a control character in it': { status: 400, body: `{"code":1,"message":"${testKey.slice(0, 12)}\\u0007${testKey.slice(12)}"}` },
-  'with a character in it that is not seen': { status: 400, body: `{"code":1,"message":"${testKey.slice(0, 12)}\\u200e${testKey.slice(12)}"}` },
+  'with a control character in it': {
+    status: 400,
+    body: `{"code":1,"message":"${testKey.slice(0, 12)}\\u0007${testKey.slice(12)}"}`,
+  },
+  'with a character in it that is not seen': {
+    status: 400,
+    body: `{"code":1,"message":"${testKey.slice(0, 12)}\\u200e${testKey.slice(12)}"}`,
+  },
 };
 
 describe('a server that echoes the key', () => {
@@ -69,7 +85,8 @@ describe('a server that echoes the key', () => {
 
 describe('--verbose', () => {
   test('shows each exchange, with the key and the images shortened', async () => {
-    const body = '{"code":0,"data":{"urls":["{{origin}}/images/cat.png","data:image/png;base64,{{cat.png}}"]},"request_id":"req-1"}';
+    const body =
+      '{"code":0,"data":{"urls":["{{origin}}/images/cat.png","data:image/png;base64,{{cat.png}}"]},"request_id":"req-1"}';
     const api = await gateway({ generation: [{ headers: { 'set-cookie': 'session=secret' }, body }] });
     const { exit, stdout, stderr } = await imggen(['a cat', '-n', '2', '--verbose'], { gateway: api });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'a-cat-1.png\na-cat-2.png\n' });

@@ -15,11 +15,14 @@ const built = readFileSync(`${root}dist/help.txt`, 'utf8');
 function copyWithout(left: RegExp) {
   const copy = mkdtempSync(path.join(tmpdir(), 'imggen-start-'));
   onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
-  for (const name of ['bin', 'dist']) cpSync(path.join(root, name), path.join(copy, name), { recursive: true, filter: (file) => !left.test(file) });
+  for (const name of ['bin', 'dist'])
+    cpSync(path.join(root, name), path.join(copy, name), { recursive: true, filter: (file) => !left.test(file) });
   return (...args: string[]): Promise<{ failed: boolean; stdout: string }> =>
     new Promise((resolve) => {
       const env = { PATH: process.env.PATH, HOME: copy };
-      execFile(process.execPath, [path.join(copy, 'bin/imggen.js'), ...args], { env }, (error, stdout) => resolve({ failed: error !== null, stdout }));
+      execFile(process.execPath, [path.join(copy, 'bin/imggen.js'), ...args], { env }, (error, stdout) =>
+        resolve({ failed: error !== null, stdout }),
+      );
     });
 }
 

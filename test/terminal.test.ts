@@ -57,7 +57,12 @@ describe('on a terminal', () => {
 
   test.each([
     ['of the server', 400, '{"code":1,"message":"one\\u001b[2J\\u001b[31mtwo\\u202e\\u0007three"}', 'onetwothree'],
-    ['of the API', 200, '{"data":{"urls":[],"task_id":"t\\u001b]0;x\\u0007","task_status":"pending\\u001b[2J"}}', 'task t'],
+    [
+      'of the API',
+      200,
+      '{"data":{"urls":[],"task_id":"t\\u001b]0;x\\u0007","task_status":"pending\\u001b[2J"}}',
+      'task t',
+    ],
   ])('text %s can move nothing', async (_name, status, body, shown) => {
     const api = await gateway({ generation: [{ status, body }] });
     const run = pty(['a cat'], { gateway: api });
@@ -130,7 +135,9 @@ describe('without a terminal', () => {
     generation.give();
     const { exit, stdout, stderr } = await run.end;
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'a-cat-1.png\na-cat-2.png\n' });
-    expect(stderr).toMatch(/^generating 2 images with gpt-image-1\.5\n2 images in \d+\.\d s · 1066 tokens · request req-0123456789\n$/);
+    expect(stderr).toMatch(
+      /^generating 2 images with gpt-image-1\.5\n2 images in \d+\.\d s · 1066 tokens · request req-0123456789\n$/,
+    );
   });
 
   test.each([
@@ -160,11 +167,18 @@ describe('without a terminal', () => {
 });
 
 describe('an interruption', () => {
-  const half = (): Answer => ({ body: image('cat.png').subarray(0, 100), headers: { 'content-length': '239' }, broken: 'stalled' });
+  const half = (): Answer => ({
+    body: image('cat.png').subarray(0, 100),
+    headers: { 'content-length': '239' },
+    broken: 'stalled',
+  });
 
   test.each([
     ['while it waits for the answer', silence],
-    ['in the middle of the answer', () => ({ body: '{"data":[{"b64_json":"{{cat.png}}', broken: 'stalled' }) satisfies Answer],
+    [
+      'in the middle of the answer',
+      () => ({ body: '{"data":[{"b64_json":"{{cat.png}}', broken: 'stalled' }) satisfies Answer,
+    ],
   ])('by Ctrl-C %s stops at once: exit 130, cursor back, no temporary file', async (_name, generation) => {
     const api = await gateway({ generation });
     const run = pty(['a cat'], { gateway: api });
@@ -177,7 +191,10 @@ describe('an interruption', () => {
   });
 
   test('by Ctrl-C in a download keeps what is saved, and nothing that is half', async () => {
-    const api = await gateway({ generation: [documented('{{origin}}/images/cat.png', '{{origin}}/half')], paths: { '/half': half } });
+    const api = await gateway({
+      generation: [documented('{{origin}}/images/cat.png', '{{origin}}/half')],
+      paths: { '/half': half },
+    });
     const run = pty(['a cat', '-n', '2'], { gateway: api });
     await run.saw(/1 of 2 files, 3\d\d B/);
     run.type('\u0003');

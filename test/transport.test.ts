@@ -17,7 +17,13 @@ const pem = fileURLToPath(new URL('fixtures/tls/localhost.pem', import.meta.url)
 const elsewhere = '192.0.2.1';
 
 function http(options: Partial<HttpOptions> = {}): Http {
-  const made = new Http({ env: {}, signal: new AbortController().signal, userAgent: 'test', trace: () => {}, ...options });
+  const made = new Http({
+    env: {},
+    signal: new AbortController().signal,
+    userAgent: 'test',
+    trace: () => {},
+    ...options,
+  });
   onTestFinished(() => made.close());
   return made;
 }
@@ -25,14 +31,23 @@ function http(options: Partial<HttpOptions> = {}): Http {
 /** The ways from a client to a port of this machine. */
 const ways: Record<string, (port: number) => Promise<{ url: string; env: Record<string, string> }>> = {
   directly: (port) => Promise.resolve({ url: `http://127.0.0.1:${port}/v1`, env: {} }),
-  'through a proxy': async (port) => ({ url: `http://${elsewhere}/v1`, env: { HTTP_PROXY: (await proxyTo(`http://127.0.0.1:${port}`)).url } }),
+  'through a proxy': async (port) => ({
+    url: `http://${elsewhere}/v1`,
+    env: { HTTP_PROXY: (await proxyTo(`http://127.0.0.1:${port}`)).url },
+  }),
 };
 
 /** What becomes of a POST, with what was told of its fate on the way. */
 async function post(client: Http, url: string, options: Partial<PostOptions> = {}) {
   const told: boolean[] = [];
   let received = '';
-  const all = { timeoutMs: 5000, retries: 0, retryUnknown: () => false, onUnknown: () => {}, onSent: (sent: boolean) => void told.push(sent) };
+  const all = {
+    timeoutMs: 5000,
+    retries: 0,
+    retryUnknown: () => false,
+    onUnknown: () => {},
+    onSent: (sent: boolean) => void told.push(sent),
+  };
   try {
     const status = await client.post(url, {}, '{}', { ...all, ...options }, async ({ status, body }) => {
       for await (const bytes of body) received += Buffer.from(bytes).toString('latin1');
@@ -48,12 +63,20 @@ async function post(client: Http, url: string, options: Partial<PostOptions> = {
 }
 
 const ok = 'HTTP/1.1 200 OK\r\n';
-const lost = { code: 'network', message: 'the connection to HOST was lost before the answer was complete', passing: true };
+const lost = {
+  code: 'network',
+  message: 'the connection to HOST was lost before the answer was complete',
+  passing: true,
+};
 const improper = { code: 'bad_answer', message: 'the answer of HOST is not proper HTTP', passing: false };
 
 describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
   /** Asks a server that says this once it has the request, and then closes the connection, or resets it. */
-  async function answered(bytes: string | Buffer, end: 'end' | 'resetAndDestroy' | 'stays' = 'end', options: Partial<PostOptions> = {}) {
+  async function answered(
+    bytes: string | Buffer,
+    end: 'end' | 'resetAndDestroy' | 'stays' = 'end',
+    options: Partial<PostOptions> = {},
+  ) {
     const port = await tcp((socket) => {
       socket.once('data', async () => {
         socket.write(bytes);
@@ -71,7 +94,11 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     ['chunks', `${ok}transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`, 'body'],
     ['the end of the connection', `${ok}\r\nbody`, 'body'],
     ['nothing', `${ok}content-length: 0\r\n\r\n`, ''],
-    ['something before it', `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${ok}content-length: 4\r\n\r\nbody`, 'body'],
+    [
+      'something before it',
+      `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${ok}content-length: 4\r\n\r\nbody`,
+      'body',
+    ],
     ['compression', Buffer.concat([Buffer.from(`${ok}content-encoding: gzip\r\n\r\n`), gzipSync('body')]), 'body'],
   ])('is read: with %s', async (_name, bytes, received) => {
     expect(await answered(bytes)).toEqual({ status: 200, received, told: [false, true] });
@@ -81,10 +108,24 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     ['before its start', '', 'end', { ...lost, reason: 'it was closed by the other side' }],
     ['in its headers', `${ok}content-le`, 'end', lost],
     ['before its length', `${ok}content-length: 9\r\n\r\nbody`, 'end', { ...lost, received: 'body' }],
-    ['before its last chunk', `${ok}transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n`, 'end', { ...lost, received: 'body' }],
+    [
+      'before its last chunk',
+      `${ok}transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n`,
+      'end',
+      { ...lost, received: 'body' },
+    ],
     ['by a reset, before its length', `${ok}content-length: 9\r\n\r\nbody`, 'resetAndDestroy', lost],
     // undici takes that for its end.
-    ...(name === 'directly' ? [['by a reset, without a length', `${ok}\r\nbody`, 'resetAndDestroy', lost] as [string, string, 'resetAndDestroy', object]] : []),
+    ...(name === 'directly'
+      ? [
+          ['by a reset, without a length', `${ok}\r\nbody`, 'resetAndDestroy', lost] as [
+            string,
+            string,
+            'resetAndDestroy',
+            object,
+          ],
+        ]
+      : []),
   ])('and breaks off %s', async (_name, bytes, end, expected) => {
     expect(await answered(bytes, end)).toMatchObject({ ...expected, sent: true, told: [false, true] });
   });
@@ -114,7 +155,9 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     for (const bytes of ['', ok, `${ok}\r\nbody`]) {
       const interruption = new AbortController();
       const port = await tcp((socket) => {
-        socket.once('data', () => socket.write(bytes, () => void setTimeout(() => interruption.abort(new Error('enough')), 50)));
+        socket.once('data', () =>
+          socket.write(bytes, () => void setTimeout(() => interruption.abort(new Error('enough')), 50)),
+        );
       });
       const { url, env } = await ways[name]!(port);
       await expect(post(http({ env, signal: interruption.signal }), url)).rejects.toThrow('enough');
@@ -155,7 +198,11 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
 
   test('has its headers in UTF-8, and the values of one name together', async () => {
     const port = await tcp((socket) => {
-      socket.on('data', () => socket.write(`${ok}x-name: 猫\r\nx-more: 1\r\nx-more: 2\r\netag: "a"\r\netag: "b"\r\ncontent-length: 0\r\n\r\n`));
+      socket.on('data', () =>
+        socket.write(
+          `${ok}x-name: 猫\r\nx-more: 1\r\nx-more: 2\r\netag: "a"\r\netag: "b"\r\ncontent-length: 0\r\n\r\n`,
+        ),
+      );
     });
     const { url, env } = await ways[name]!(port);
     const { headers } = await http({ env }).get(url);
@@ -165,17 +212,31 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
 
 describe('what was not sent', () => {
   test('is known when nothing listens', async () => {
-    expect(await post(http(), `http://127.0.0.1:${await freePort()}/`)).toMatchObject({ message: 'cannot connect to HOST', sent: false, passing: true, told: [false] });
+    expect(await post(http(), `http://127.0.0.1:${await freePort()}/`)).toMatchObject({
+      message: 'cannot connect to HOST',
+      sent: false,
+      passing: true,
+      told: [false],
+    });
   });
 
   test('is known when the name is not', async () => {
-    expect(await post(http(), 'http://gateway.invalid/')).toMatchObject({ reason: expect.stringContaining('name'), sent: false, told: [false] });
+    expect(await post(http(), 'http://gateway.invalid/')).toMatchObject({
+      reason: expect.stringContaining('name'),
+      sent: false,
+      told: [false],
+    });
   });
 
   test.each(['TLSv1.2', 'TLSv1.3'] as const)('is known when the certificate is not trusted: %s', async (maxVersion) => {
     const { url, requests } = await secure({ maxVersion });
     const outcome = await post(http(), url);
-    expect(outcome).toMatchObject({ message: 'no secure connection to HOST', sent: false, passing: false, told: [false] });
+    expect(outcome).toMatchObject({
+      message: 'no secure connection to HOST',
+      sent: false,
+      passing: false,
+      told: [false],
+    });
     expect(requests).toEqual([]);
   });
 
@@ -183,8 +244,15 @@ describe('what was not sent', () => {
     const silent = await gateway({ generation: silence });
     const [path, deaf] = ['/api/v1/image/generation', await tcp()];
     const client = http();
-    const outcomes = await Promise.all([`${silent.origin}${path}`, `https://127.0.0.1:${deaf}${path}`].map((url) => post(client, url, { timeoutMs: 500 })));
-    expect(outcomes).toMatchObject([{ sent: true, told: [false, true] }, { sent: false, told: [false] }]);
+    const outcomes = await Promise.all(
+      [`${silent.origin}${path}`, `https://127.0.0.1:${deaf}${path}`].map((url) =>
+        post(client, url, { timeoutMs: 500 }),
+      ),
+    );
+    expect(outcomes).toMatchObject([
+      { sent: true, told: [false, true] },
+      { sent: false, told: [false] },
+    ]);
   });
 
   test('is known so behind proxies as well', async () => {
@@ -193,7 +261,10 @@ describe('what was not sent', () => {
     const client = http({ env });
     const urls = ['http', 'https'].map((scheme) => `${scheme}://${elsewhere}/api/v1/image/generation`);
     const outcomes = await Promise.all(urls.map((url) => post(client, url, { timeoutMs: 500 })));
-    expect(outcomes).toMatchObject([{ sent: true, told: [false, true] }, { sent: false, told: [false] }]);
+    expect(outcomes).toMatchObject([
+      { sent: true, told: [false, true] },
+      { sent: false, told: [false] },
+    ]);
   });
 });
 
@@ -205,7 +276,15 @@ async function secure(options: { maxVersion?: 'TLSv1.2' | 'TLSv1.3' } = {}) {
     requests.push(`${request.method} ${request.url}`);
     const image = readFileSync(new URL('fixtures/images/cat.png', import.meta.url));
     const { port } = server.address() as AddressInfo;
-    request.resume().on('end', () => response.end(request.method === 'GET' ? image : JSON.stringify({ code: 0, data: { urls: [`https://localhost:${port}/cat.png`] } })));
+    request
+      .resume()
+      .on('end', () =>
+        response.end(
+          request.method === 'GET'
+            ? image
+            : JSON.stringify({ code: 0, data: { urls: [`https://localhost:${port}/cat.png`] } }),
+        ),
+      );
   }).listen(0);
   await once(server, 'listening');
   onTestFinished(() => {
@@ -271,12 +350,13 @@ test('https without a proxy of its own takes the other, and not the other way ro
 });
 
 describe('the pace that several POSTs share', () => {
-  const paced = (events: string[]) => http({
-    pace: {
-      turn: async () => void events.push('turn'),
-      hold: (waitMs) => void events.push(`hold ${waitMs}`),
-    },
-  });
+  const paced = (events: string[]) =>
+    http({
+      pace: {
+        turn: async () => void events.push('turn'),
+        hold: (waitMs) => void events.push(`hold ${waitMs}`),
+      },
+    });
 
   test.each([429, 503])('is told of %d, and asked before each try', async (status) => {
     const events: string[] = [];
@@ -297,6 +377,8 @@ describe('the pace that several POSTs share', () => {
 
   test('can end a POST', async () => {
     const turn = () => Promise.reject(new Error('no more'));
-    await expect(post(http({ pace: { turn, hold: () => {} } }), 'http://127.0.0.1:1/', { retries: 5 })).rejects.toThrow('no more');
+    await expect(post(http({ pace: { turn, hold: () => {} } }), 'http://127.0.0.1:1/', { retries: 5 })).rejects.toThrow(
+      'no more',
+    );
   });
 });

@@ -18,9 +18,14 @@ async function answered(generation: Answer, args: string[] = [], setup: Setup = 
 
 describe('an image that was paid for is saved', () => {
   const answers: Record<string, Answer> = {
-    'from its URL, when the b64_json beside it is empty': { body: '{"data":[{"b64_json":"","url":"{{origin}}/images/cat.png"}]}' },
+    'from its URL, when the b64_json beside it is empty': {
+      body: '{"data":[{"b64_json":"","url":"{{origin}}/images/cat.png"}]}',
+    },
     'from an object in urls': { body: '{"code":0,"data":{"urls":[{"url":"{{origin}}/images/cat.png"}]}}' },
-    'with an empty error': { ...documented('{{origin}}/images/cat.png'), body: '{"code":0,"error":"","data":{"urls":["{{origin}}/images/cat.png"]}}' },
+    'with an empty error': {
+      ...documented('{{origin}}/images/cat.png'),
+      body: '{"code":0,"error":"","data":{"urls":["{{origin}}/images/cat.png"]}}',
+    },
     'with an error that says nothing': { body: '{"code":0,"error":{},"data":{"urls":["{{origin}}/images/cat.png"]}}' },
   };
 
@@ -68,7 +73,9 @@ describe('what an answer does not say', () => {
   });
 
   test('an answer without an image is kept in the history', async () => {
-    const { place, api } = await answered({ body: '{"code":0,"data":{"pictures":["https://pictures.example/1.png"]}}' });
+    const { place, api } = await answered({
+      body: '{"code":0,"data":{"pictures":["https://pictures.example/1.png"]}}',
+    });
     const { stdout } = await imggen(['history', '--json'], { gateway: api, place });
     const { runs } = JSON.parse(stdout) as { runs: { answer: string[] }[] };
     expect(runs[0]?.answer.join('')).toContain('https://pictures.example/1.png');
@@ -95,7 +102,10 @@ test('--skip-existing does not pay again for a name that got another format', as
 });
 
 test('stdout gets one image whole, also when there are two', async () => {
-  const { exit, bytes } = await answered(documented('{{origin}}/images/cat.png', '{{origin}}/images/cat.jpg'), ['-o', '-']);
+  const { exit, bytes } = await answered(documented('{{origin}}/images/cat.png', '{{origin}}/images/cat.jpg'), [
+    '-o',
+    '-',
+  ]);
   expect(exit).toBe(7);
   expect(sha256(bytes)).toBe(sha256(image('cat.png')));
 });
@@ -133,13 +143,19 @@ describe('a proxy', () => {
 
   test('never sees what goes to this machine', async () => {
     const { url, seen } = await proxy();
-    const { exit } = await answered(documented('{{origin}}/images/cat.png'), [], { env: { HTTP_PROXY: url, HTTPS_PROXY: url } });
+    const { exit } = await answered(documented('{{origin}}/images/cat.png'), [], {
+      env: { HTTP_PROXY: url, HTTPS_PROXY: url },
+    });
     expect({ exit, seen }).toEqual({ exit: 0, seen: [] });
   });
 
   test('is asked for all else, and may be given without a scheme', async () => {
     const { url, seen } = await proxy();
-    const env = { HTTPS_PROXY: url, IMGGEN_BASE_URL: 'https://api.example.com/v1', IMGGEN_API_KEY: 'sk-1234567890abcdef' };
+    const env = {
+      HTTPS_PROXY: url,
+      IMGGEN_BASE_URL: 'https://api.example.com/v1',
+      IMGGEN_API_KEY: 'sk-1234567890abcdef',
+    };
     const { exit, stderr } = await imggen(['a cat', '--retries', '0'], { env });
     expect(exit).toBe(6);
     expect(stderr).toContain('error: cannot connect to api.example.com');
@@ -169,7 +185,10 @@ describe('a config file that no imggen wrote', () => {
 
 test('a download that ends within the first bytes is fetched again', async () => {
   const png = image('cat.png');
-  const api = await gateway({ generation: [documented('{{origin}}/short')], paths: { '/short': [{ body: png.subarray(0, 5) }, { body: png }] } });
+  const api = await gateway({
+    generation: [documented('{{origin}}/short')],
+    paths: { '/short': [{ body: png.subarray(0, 5) }, { body: png }] },
+  });
   const { exit, files } = await imggen(['a cat'], { gateway: api });
   expect({ exit, files }).toEqual({ exit: 0, files: ['a-cat-1.png'] });
 });

@@ -27,19 +27,28 @@ const forced: Due = { work: 'generate', why: 'forced' };
 const unknown: Due = { work: 'generate', why: 'new' };
 
 /** Why a job is to be done, and what; undefined when it is up to date. Reads its files. */
-export function dueOf(job: BatchJob, { entry, pending }: Pick<Known, 'entry' | 'pending'>, { directory, force, sandbox }: DueOptions): Due | undefined {
+export function dueOf(
+  job: BatchJob,
+  { entry, pending }: Pick<Known, 'entry' | 'pending'>,
+  { directory, force, sandbox }: DueOptions,
+): Due | undefined {
   if (force) return forced;
   // One of the same run as the entry is no generation: what is made of its images was being made anew.
-  if (pending?.fingerprint === job.fingerprint && pending.run !== entry?.run) return { work: 'resume', why: 'its run was not finished' };
+  if (pending?.fingerprint === job.fingerprint && pending.run !== entry?.run)
+    return { work: 'resume', why: 'its run was not finished' };
   if (!entry) return unknown;
   if (entry.sandbox && !sandbox) return { work: 'generate', why: 'made by the sandbox' };
   if (entry.fingerprint !== job.fingerprint) return { work: 'generate', why: 'its request changed' };
   const original = firstDifference(entry.originals, directory);
-  const why = entry.processing === job.processing ? firstDifference(entry.outputs, directory) : 'what is made of it changed';
-  if (!why && !job.keepOriginal) return entry.originals.length === 0 ? undefined : { work: 'convert', why: 'its original was to be removed' };
+  const why =
+    entry.processing === job.processing ? firstDifference(entry.outputs, directory) : 'what is made of it changed';
+  if (!why && !job.keepOriginal)
+    return entry.originals.length === 0 ? undefined : { work: 'convert', why: 'its original was to be removed' };
   if (original) return { work: 'generate', why: original };
   if (!why) return undefined;
-  return entry.originals.length > 0 ? { work: 'convert', why } : { work: 'generate', why: `${why}, and its original was not kept` };
+  return entry.originals.length > 0
+    ? { work: 'convert', why }
+    : { work: 'generate', why: `${why}, and its original was not kept` };
 }
 
 /** What is the matter with the first of a job's files that is not as the lock has it. */
@@ -71,7 +80,7 @@ function hashOf(path: string): string {
   const hash = createHash('sha256');
   const file = openSync(path, 'r');
   try {
-    for (let length = 1; length > 0; ) {
+    for (let length = 1; length > 0;) {
       length = readSync(file, chunk);
       hash.update(chunk.subarray(0, length));
     }

@@ -33,14 +33,18 @@ export function readFields(fields: readonly Field[], place: 'job' | 'defaults'):
   for (const field of fields) {
     const key = aliases.get(field.key) ?? field.key;
     places.set(key, field.valueAt);
-    const refuse = (message: string, hint?: string, at = field.valueAt) => mistakes.push({ at, message, ...(hint && { hint }) });
+    const refuse = (message: string, hint?: string, at = field.valueAt) =>
+      mistakes.push({ at, message, ...(hint && { hint }) });
     const setting = meantBy(key, field.value);
     const other = spelled.get(setting ?? key);
     spelled.set(setting ?? key, field.key);
-    if (other !== undefined && other !== field.key) refuse(`${field.key} is given twice`, `${other} says the same`, field.at);
+    if (other !== undefined && other !== field.key)
+      refuse(`${field.key} is given twice`, `${other} says the same`, field.at);
     else if (setting) readSetting(setting, key, field, given, refuse);
-    else if (!(ownKeys as readonly string[]).includes(key)) refuseKey(field.key, [...jobKeys.keys(), ...ownKeys], (...why) => refuse(...why, field.at));
-    else if (place === 'defaults' && key.startsWith('prompt')) refuse(`${key} belongs to an image, not to the defaults`, undefined, field.at);
+    else if (!(ownKeys as readonly string[]).includes(key))
+      refuseKey(field.key, [...jobKeys.keys(), ...ownKeys], (...why) => refuse(...why, field.at));
+    else if (place === 'defaults' && key.startsWith('prompt'))
+      refuse(`${key} belongs to an image, not to the defaults`, undefined, field.at);
     else readOwn(key as (typeof ownKeys)[number], field, given, mistakes);
   }
   return { given, mistakes };
@@ -51,7 +55,13 @@ function meantBy(key: string, value: Json): Key | undefined {
   return key === 'quality' && typeof value === 'number' ? 'convertQuality' : jobKeys.get(key);
 }
 
-function readSetting(setting: Key, key: string, { value }: Field, given: Given, refuse: (message: string, hint?: string) => void): void {
+function readSetting(
+  setting: Key,
+  key: string,
+  { value }: Field,
+  given: Given,
+  refuse: (message: string, hint?: string) => void,
+): void {
   const checked = checkSetting(setting, key, value);
   if (typeof checked === 'string') given.settings[setting] = checked;
   else refuse(checked.message, checked.hint);
@@ -77,7 +87,8 @@ function readOwn(key: (typeof ownKeys)[number], field: Field, given: Given, mist
   switch (key) {
     case 'prompt':
     case 'prompt-file':
-      if (typeof value !== 'string') mistakes.push({ at, message: `${key}: ${shown(value)} is not text`, hint: 'put it in quotes' });
+      if (typeof value !== 'string')
+        mistakes.push({ at, message: `${key}: ${shown(value)} is not text`, hint: 'put it in quotes' });
       else if (key === 'prompt') given.prompt = value.trim();
       else given.promptFile = value;
       break;
@@ -92,7 +103,11 @@ function readOwn(key: (typeof ownKeys)[number], field: Field, given: Given, mist
 
 function readParam(field: Field, given: Given, mistakes: Mistake[]): void {
   const { value } = field;
-  if (!isMap(value)) return void mistakes.push({ at: field.valueAt, message: `param: ${shown(value)} is not a map of the API's fields` });
+  if (!isMap(value))
+    return void mistakes.push({
+      at: field.valueAt,
+      message: `param: ${shown(value)} is not a map of the API's fields`,
+    });
   for (const name of Object.keys(value)) {
     const own = ownParams.get(name);
     if (own) mistakes.push({ at: field.within([name]), message: `param: ${name} has its own key`, hint: `use ${own}` });
@@ -102,14 +117,16 @@ function readParam(field: Field, given: Given, mistakes: Mistake[]): void {
 
 function readVariants(field: Field, given: Given, mistakes: Mistake[]): void {
   const { value } = field;
-  if (!Array.isArray(value)) return void mistakes.push({ at: field.valueAt, message: `variants: ${shown(value)} is not a list` });
+  if (!Array.isArray(value))
+    return void mistakes.push({ at: field.valueAt, message: `variants: ${shown(value)} is not a list` });
   given.variants = value.map((variant, index) => readVariant(variant, index, field, mistakes));
 }
 
 function readVariant(variant: Json, index: number, field: Field, mistakes: Mistake[]): Variant {
   const at = field.within([index]);
   const values: Variant['values'] = {};
-  const refuse = (message: string, hint?: string, place = at) => mistakes.push({ at: place, message, ...(hint && { hint }) });
+  const refuse = (message: string, hint?: string, place = at) =>
+    mistakes.push({ at: place, message, ...(hint && { hint }) });
   if (!isMap(variant)) {
     refuse(`variants: ${shown(variant)} is not a map`);
     return { at, values };

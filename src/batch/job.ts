@@ -59,7 +59,12 @@ export class JobReader {
     const { env, profile, file, path } = options.layers;
     const only = <T>(values: Readonly<Record<string, T>>, names: readonly string[]) =>
       Object.fromEntries(names.flatMap((name) => (Object.hasOwn(values, name) ? [[name, values[name] as T]] : [])));
-    this.#layers = { env: only(env, reachKeys.map(environmentName)), profile: profile && only(profile, reachKeys), file: only(file, reachKeys), path };
+    this.#layers = {
+      env: only(env, reachKeys.map(environmentName)),
+      profile: profile && only(profile, reachKeys),
+      file: only(file, reachKeys),
+      path,
+    };
   }
 
   /** A job, or everything that is wrong with it. Throws ImggenError `usage` for what is wrong with other sources of values. */
@@ -68,7 +73,9 @@ export class JobReader {
     const placeOf = (key: Key | 'prompt'): Position => {
       const name = key !== 'prompt' ? jobKeyOf(key) : given.places.has(key) ? key : 'prompt-file';
       if (given.places.has(name)) return given.places.get(name) as Position;
-      return key !== 'prompt' && this.#options.flags[key] === undefined ? (this.#defaults.places.get(name) ?? entry.at) : entry.at;
+      return key !== 'prompt' && this.#options.flags[key] === undefined
+        ? (this.#defaults.places.get(name) ?? entry.at)
+        : entry.at;
     };
     const prompt = this.#prompt(given, entry, mistakes);
     const resolved = this.#resolve(given);
@@ -76,24 +83,44 @@ export class JobReader {
     // Who may change the file need not be who has the key.
     if (!sandbox && !isLoopbackHost(baseUrl) && new URL(baseUrl).origin !== this.#options.origin) {
       const hint = 'name it yourself: --base-url, IMGGEN_BASE_URL or the config file';
-      mistakes.push({ at: placeOf('baseUrl'), message: `base-url: ${baseUrl} would get the API key, and only a file says so`, hint });
+      mistakes.push({
+        at: placeOf('baseUrl'),
+        message: `base-url: ${baseUrl} would get the API key, and only a file says so`,
+        hint,
+      });
     }
     const field = fields.exec(out)?.[0];
-    if (field) mistakes.push({ at: placeOf('out'), message: `out: ${field} would stand in the name as it is`, hint: 'fields are for name' });
+    if (field)
+      mistakes.push({
+        at: placeOf('out'),
+        message: `out: ${field} would stand in the name as it is`,
+        hint: 'fields are for name',
+      });
     if (out === '-') mistakes.push({ at: placeOf('out'), message: 'out: an image of a batch needs a file' });
     const varying = changing.exec(name ?? '')?.[0];
-    if (varying) mistakes.push({ at: placeOf('name'), message: `name: ${varying} differs from run to run`, hint: 'a job must have the same names each time' });
+    if (varying)
+      mistakes.push({
+        at: placeOf('name'),
+        message: `name: ${varying} differs from run to run`,
+        hint: 'a job must have the same names each time',
+      });
     // With a mistake in a value, what follows from the value would be one too.
     if (mistakes.length > 0 || prompt === undefined) return mistakes;
     try {
       const extra = { ...this.#defaults.extra, ...this.#options.extra, ...given.extra };
       // Whatever stands in a job's place was made for it, or the survey finds that it was not.
       const plan = planRun({ prompt, extra, collision: 'overwrite' }, resolved);
-      const outputs = [...results(plan), ...given.variants.flatMap((variant) => this.#variant(variant, plan, mistakes))];
+      const outputs = [
+        ...results(plan),
+        ...given.variants.flatMap((variant) => this.#variant(variant, plan, mistakes)),
+      ];
       return mistakes.length > 0 ? mistakes : this.#job(entry, plan, resolved, outputs);
     } catch (error) {
       if (error instanceof InvalidRequest) {
-        return error.problems.map(({ field, message, hint }) => ({ at: placeOf(field === 'prompt' ? field : settingOf(field)), ...inFileTerms(message, hint) }));
+        return error.problems.map(({ field, message, hint }) => ({
+          at: placeOf(field === 'prompt' ? field : settingOf(field)),
+          ...inFileTerms(message, hint),
+        }));
       }
       if (!(error instanceof ImggenError) || error.exit !== 2) throw error;
       return [{ at: placeOf(isFileName(out, true) ? 'out' : 'name'), ...inFileTerms(error.message, error.hint) }];
@@ -125,14 +152,19 @@ export class JobReader {
 
   #prompt({ prompt, promptFile, places }: Given, { at }: Entry, mistakes: Mistake[]): string | undefined {
     const isGiven = places.has('prompt');
-    if (isGiven && places.has('prompt-file')) mistakes.push({ at, message: 'prompt and prompt-file are given', hint: 'give one of them' });
+    if (isGiven && places.has('prompt-file'))
+      mistakes.push({ at, message: 'prompt and prompt-file are given', hint: 'give one of them' });
     if (!isGiven && !places.has('prompt-file')) mistakes.push({ at, message: 'there is no prompt' });
     if (promptFile === undefined) return prompt;
     const path = this.#path(promptFile);
     try {
       return readText(path).trim();
     } catch (error) {
-      mistakes.push({ at: places.get('prompt-file') ?? at, message: `prompt-file: cannot read ${path}`, hint: messageOf(error) });
+      mistakes.push({
+        at: places.get('prompt-file') ?? at,
+        message: `prompt-file: cannot read ${path}`,
+        hint: messageOf(error),
+      });
       return undefined;
     }
   }
@@ -147,7 +179,8 @@ export class JobReader {
     if (merged.out === join(directory, '-')) merged.out = '-';
     const isConverted = merged.convert !== undefined;
     // A job that names its file has no use for the names of the others.
-    if (own.out !== undefined && own.name === undefined && isFileName(merged.out as string, isConverted)) delete merged.name;
+    if (own.out !== undefined && own.name === undefined && isFileName(merged.out as string, isConverted))
+      delete merged.name;
     return { ...resolveSettings({ ...this.#layers, flags: merged }), label: jobKeyOf };
   }
 
@@ -165,7 +198,10 @@ export class JobReader {
     }
   }
 
-  #variantPlace(values: Variant['values'], out: string): { edit: Edit; directory: string; stem: string; extension: string } {
+  #variantPlace(
+    values: Variant['values'],
+    out: string,
+  ): { edit: Edit; directory: string; stem: string; extension: string } {
     const to = destination(this.#path(out), undefined, true);
     const format = formatOfDestination(to);
     if (to.kind !== 'files' || to.stem === undefined || to.extension === undefined || format === undefined) {
@@ -178,7 +214,8 @@ export class JobReader {
       convert: convert === undefined ? format : settings.convert.parse(convert),
       convertQuality: quality === undefined ? undefined : settings.convertQuality.parse(quality),
     };
-    if (parsed.convert !== format) throw usageError(`convert ${convert} and out ${out} do not agree`, 'leave convert out: the extension decides');
+    if (parsed.convert !== format)
+      throw usageError(`convert ${convert} and out ${out} do not agree`, 'leave convert out: the extension decides');
     return { edit: editOf(parsed) as Edit, directory: to.directory, stem: to.stem, extension: to.extension };
   }
 

@@ -19,10 +19,21 @@ export const jobKeys: ReadonlyMap<string, Key> = new Map(
 export const ownKeys = ['prompt', 'prompt-file', 'param', 'variants'] as const;
 
 /** The API's fields that have a key of their own, which `param` must not pass by. */
-export const ownParams: ReadonlyMap<string, string> = new Map([['prompt', 'prompt'], ['n', 'count'], ['model', 'model'], ['stream', 'stream']]);
+export const ownParams: ReadonlyMap<string, string> = new Map([
+  ['prompt', 'prompt'],
+  ['n', 'count'],
+  ['model', 'model'],
+  ['stream', 'stream'],
+]);
 
 /** What a variant may have, and the setting that each is. */
-export const variantSettings = { out: 'out', resize: 'resize', fit: 'fit', convert: 'convert', quality: 'convertQuality' } as const;
+export const variantSettings = {
+  out: 'out',
+  resize: 'resize',
+  fit: 'fit',
+  convert: 'convert',
+  quality: 'convertQuality',
+} as const;
 
 /** Another spelling of a key. */
 export const aliases: ReadonlyMap<string, string> = new Map([['keepOriginal', 'keep-original']]);

@@ -17,7 +17,12 @@ import type { BatchJob, Output } from './types.ts';
  * @param log undefined without a lock file
  * @param directory what the lock's paths are relative to
  */
-export async function convertAgain(job: BatchJob, before: LockEntry, log: LockLog | undefined, directory: string): Promise<LockEntry> {
+export async function convertAgain(
+  job: BatchJob,
+  before: LockEntry,
+  log: LockLog | undefined,
+  directory: string,
+): Promise<LockEntry> {
   // Then only the originals are left to be removed.
   if (before.processing === job.processing && !firstDifference(before.outputs, directory)) return before;
   // What is there when this process is killed shall be known to be the job's.
@@ -25,7 +30,13 @@ export async function convertAgain(job: BatchJob, before: LockEntry, log: LockLo
   await begin();
   const originals = await moveOriginals(job, before, directory);
   const left = before.originals.filter((original) => !originals.some(({ path }) => path === original.path));
-  const moved = { ...before, originals, outputs: [...before.outputs, ...left], processing: null, generated: timeAfter(before.generated) };
+  const moved = {
+    ...before,
+    originals,
+    outputs: [...before.outputs, ...left],
+    processing: null,
+    generated: timeAfter(before.generated),
+  };
   // An output may take the name that an original had: from here on the original is looked for under its new one.
   if (job.outputs.length > 0) {
     log?.done(job.key, moved);
@@ -46,7 +57,8 @@ async function moveOriginals(job: BatchJob, { originals }: LockEntry, directory:
   for (const [index, original] of originals.entries()) {
     const planned = job.originals[index];
     // The extension is that of the bytes, whatever was asked for.
-    const path = planned === undefined ? original.path : withExtension(relativePath(planned, directory), extname(original.path));
+    const path =
+      planned === undefined ? original.path : withExtension(relativePath(planned, directory), extname(original.path));
     if (path !== original.path) await copy(join(directory, original.path), join(directory, path));
     moved.push({ ...original, path });
   }
@@ -71,14 +83,24 @@ function withExtension(path: string, extension: string): string {
 }
 
 /** Makes outputs from originals, in the order of `outputs`. `run` names the part files. Throws ImggenError. */
-export async function makeOutputs(outputs: readonly Output[], originals: readonly LockedFile[], run: string, directory: string): Promise<LockedFile[]> {
+export async function makeOutputs(
+  outputs: readonly Output[],
+  originals: readonly LockedFile[],
+  run: string,
+  directory: string,
+): Promise<LockedFile[]> {
   const made: LockedFile[] = [];
   for (const [position, { from, edit, path }] of outputs.entries()) {
     const original = originals[from];
     if (!original) throw new ImggenError('incomplete', `there is no image ${from + 1} to make ${path} from`);
     // What is not converted has the format of the original, which need not be the one that was asked for.
     const to = edit.convert === null ? withExtension(path, extname(original.path)) : path;
-    made.push(lockedFile(await makeOutput(join(directory, original.path), edit, to, 'overwrite', `${run}-v${position + 1}`), directory));
+    made.push(
+      lockedFile(
+        await makeOutput(join(directory, original.path), edit, to, 'overwrite', `${run}-v${position + 1}`),
+        directory,
+      ),
+    );
   }
   return made;
 }

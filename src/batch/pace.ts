@@ -35,7 +35,7 @@ export class SharedPace implements Pace {
 
   /** Resolves when a generation may be sent. Throws the signal's reason, a NotBegun, when the batch has stopped. */
   async turn(): Promise<void> {
-    for (let holds = -1; holds !== this.#holds; ) {
+    for (let holds = -1; holds !== this.#holds;) {
       holds = this.#holds;
       const mine = Math.max(performance.now(), this.#nextAt);
       this.#nextAt = mine + this.#intervalMs;
@@ -45,7 +45,10 @@ export class SharedPace implements Pace {
 
   /** Nobody has a turn for `waitMs` milliseconds; for more than ten minutes of them the batch stops instead. */
   hold(waitMs: number): void {
-    if (waitMs > patienceMs) this.#stop.abort(new NotBegun('incomplete', `the server asks to wait for ${Math.round(waitMs / 60_000)} minutes`));
+    if (waitMs > patienceMs)
+      this.#stop.abort(
+        new NotBegun('incomplete', `the server asks to wait for ${Math.round(waitMs / 60_000)} minutes`),
+      );
     this.#heldUntil = Math.max(this.#heldUntil, performance.now() + waitMs);
     this.#nextAt = this.#heldUntil;
     this.#holds += 1;

@@ -52,7 +52,8 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
   const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
   if (!job.keepOriginal) {
     // What is made from an image is safe, and known to be: only now the image may go.
-    for (const file of whole.originals) if (stateOf(file, directory) === 'same') await remove(join(directory, file.path));
+    for (const file of whole.originals)
+      if (stateOf(file, directory) === 'same') await remove(join(directory, file.path));
     log?.done(job.key, entry);
   }
   return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
@@ -67,8 +68,12 @@ async function generated(job: BatchJob, due: Due, context: PerformContext): Prom
   const made = filesOf(run, 'made', directory);
   const entry = { ...entryOf(job, run), generated: timeAfter(previous), originals, outputs: made };
   // What another process began may follow an older version of the job: other names, and other things to make.
-  if (run.asked.run === begunBefore) return await convertAgain(job, { ...entry, processing: 'of another version' }, log, directory);
-  return { ...entry, outputs: [...made, ...(await makeOutputs(job.outputs.slice(made.length), originals, run.asked.run, directory))] };
+  if (run.asked.run === begunBefore)
+    return await convertAgain(job, { ...entry, processing: 'of another version' }, log, directory);
+  return {
+    ...entry,
+    outputs: [...made, ...(await makeOutputs(job.outputs.slice(made.length), originals, run.asked.run, directory))],
+  };
 }
 
 /** A run of the job of which every image is saved. */
@@ -80,7 +85,10 @@ async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Pr
     if (finished) return finished;
     if (work !== 'resume') await settle(pending, job, context);
     const isUnknown = readRun(services.state, pending)?.outcome === 'unknown';
-    if (isUnknown) services.onWarning(`its run ${pending} ended without an answer, and may have been charged; it is generated again`);
+    if (isUnknown)
+      services.onWarning(
+        `its run ${pending} ended without an answer, and may have been charged; it is generated again`,
+      );
   }
   // What was finished just now may have the names that were free when the job was read.
   const plan = pending === undefined ? job.plan : planAgain(job);
@@ -108,9 +116,13 @@ async function finish(id: string, job: BatchJob, context: PerformContext): Promi
   const begun = readRun(services.state, id);
   // The emulator that had its images is gone.
   if (!begun || begun.asked.sandbox) return undefined;
-  if (sandboxUrl !== undefined) throw new ImggenError('incomplete', `its run ${id} was paid for and is not finished, which the sandbox cannot do`);
+  if (sandboxUrl !== undefined)
+    throw new ImggenError('incomplete', `its run ${id} was paid for and is not finished, which the sandbox cannot do`);
   const report = await resumeRun(id, false, valuesOf(job, context), services);
-  if (!report) throw new ImggenError('incomplete', `another process works on its run ${id}`, { hint: 'wait for it, then run the batch again' });
+  if (!report)
+    throw new ImggenError('incomplete', `another process works on its run ${id}`, {
+      hint: 'wait for it, then run the batch again',
+    });
   const { run } = report;
   if (run.answered?.pending) complete(report);
   const isWhole = run.outcome === 'saved' && run.images.every(({ saved }) => saved && existsSync(saved.path));
@@ -146,22 +158,32 @@ function complete({ run, failed, interrupted }: Report): Run {
   if (interrupted) throw interrupted;
   const requestId = run.answered?.requestId ?? undefined;
   if (run.answered?.pending) {
-    throw new ImggenError('pending', `task ${run.answered.taskId ?? '(without an id)'} is not finished (${run.answered.taskStatus})`, {
-      hint: 'it is paid for: imggen config set taskUrl <url with {task_id}>, then run the batch again',
-      requestId,
-    });
+    throw new ImggenError(
+      'pending',
+      `task ${run.answered.taskId ?? '(without an id)'} is not finished (${run.answered.taskStatus})`,
+      {
+        hint: 'it is paid for: imggen config set taskUrl <url with {task_id}>, then run the batch again',
+        requestId,
+      },
+    );
   }
   const code = failed.some(({ output }) => output) ? 'output' : 'incomplete';
-  throw new ImggenError(code, `${failed.length} of ${run.asked.n} ${run.asked.n === 1 ? 'image is' : 'images are'} not saved`, {
-    cause: failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '),
-    hint: 'what is paid for and can still be had, the next run of the batch fetches',
-    requestId,
-  });
+  throw new ImggenError(
+    code,
+    `${failed.length} of ${run.asked.n} ${run.asked.n === 1 ? 'image is' : 'images are'} not saved`,
+    {
+      cause: failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '),
+      hint: 'what is paid for and can still be had, the next run of the batch fetches',
+      requestId,
+    },
+  );
 }
 
 /** The images of a run, or what it made from them. */
 function filesOf({ images }: Run, which: 'saved' | 'made', directory: string): LockedFile[] {
-  return images.flatMap(({ [which]: file }) => (file ? [lockedFile({ path: file.path, ...file.facts }, directory)] : []));
+  return images.flatMap(({ [which]: file }) =>
+    file ? [lockedFile({ path: file.path, ...file.facts }, directory)] : [],
+  );
 }
 
 function entryOf(job: BatchJob, { asked, answered }: Run): Omit<LockEntry, 'originals' | 'outputs' | 'generated'> {

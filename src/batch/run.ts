@@ -43,9 +43,22 @@ const failureLimit = 1000;
  * Does the jobs that are due, several at once. One that fails does not stop the others, unless --fail-fast says so, or
  * the reason concerns all: then nothing more is begun, and what was sent is seen to its end. An interruption ends that too.
  */
-export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrency, failFast }: BatchOptions, world: BatchWorld): Promise<Summary> {
+export async function runJobs(
+  jobs: AsyncIterable<[BatchJob, Due]>,
+  { concurrency, failFast }: BatchOptions,
+  world: BatchWorld,
+): Promise<Summary> {
   const { emit, stop, signal } = world;
-  const summary: Summary = { saved: 0, failed: 0, skipped: 0, images: 0, usage: {}, exit: 0, stopped: undefined, failures: [] };
+  const summary: Summary = {
+    saved: 0,
+    failed: 0,
+    skipped: 0,
+    images: 0,
+    usage: {},
+    exit: 0,
+    stopped: undefined,
+    failures: [],
+  };
   const exits = new Set<ExitCode>();
   const halt = (why: string) => stop.abort(new NotBegun('incomplete', why));
   signal.addEventListener('abort', () => halt('interrupted'), { once: true });
@@ -82,7 +95,15 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
       summary.saved += 1;
       summary.images += images;
       addUsage(summary.usage, images > 0 ? entry.usage : null);
-      await tell({ type: 'saved', job: job.key, paths, images, run: entry.run, usage: entry.usage, elapsed_ms: since(startedAt) });
+      await tell({
+        type: 'saved',
+        job: job.key,
+        paths,
+        images,
+        run: entry.run,
+        usage: entry.usage,
+        elapsed_ms: since(startedAt),
+      });
     } catch (error) {
       if (error instanceof NotBegun) {
         // Of --max-images: those that were let in before are within it, and go on.
@@ -90,7 +111,8 @@ export async function runJobs(jobs: AsyncIterable<[BatchJob, Due]>, { concurrenc
         await skip(job);
         return pMapSkip;
       }
-      const known = error instanceof ImggenError ? error : new ImggenError('bug', messageOf(error), { cause: stackOf(error) });
+      const known =
+        error instanceof ImggenError ? error : new ImggenError('bug', messageOf(error), { cause: stackOf(error) });
       summary.failed += 1;
       exits.add(known.exit);
       const told = eventError(known);

@@ -41,7 +41,7 @@ function settingSchemas(): Schema {
   // A word is the model's quality, a number that of what it is converted to.
   all.quality = { anyOf: [quality, schemaOf('convertQuality')] };
   all.keepOriginal = all['keep-original'];
-  all.param = { type: 'object', description: "any other fields of the API, under its own names", not: notOwn };
+  all.param = { type: 'object', description: 'any other fields of the API, under its own names', not: notOwn };
   return all;
 }
 
@@ -62,7 +62,11 @@ function ownSchemas(): Schema {
   return {
     prompt: { type: 'string', pattern: '\\S', description: 'what to draw' },
     'prompt-file': { type: 'string', minLength: 1, description: 'a file with the prompt, relative to this one' },
-    variants: { type: 'array', items: { $ref: '#/definitions/variant' }, description: 'what is made of the image, at no cost' },
+    variants: {
+      type: 'array',
+      items: { $ref: '#/definitions/variant' },
+      description: 'what is made of the image, at no cost',
+    },
   };
 }
 

@@ -10,7 +10,10 @@ export class Selection {
 
   /** @param only globs; all jobs when there are none */
   constructor(only: readonly string[], shard: Shard | undefined) {
-    this.#globs = only.map((glob) => ({ glob, matches: picomatch(glob, { dot: true, basename: !glob.includes('/') }) }));
+    this.#globs = only.map((glob) => ({
+      glob,
+      matches: picomatch(glob, { dot: true, basename: !glob.includes('/') }),
+    }));
     this.#shard = shard;
     this.#idle = new Set(only);
   }

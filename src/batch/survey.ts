@@ -72,7 +72,11 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
 }
 
 /** The jobs that are due, read once more: what was a mistake since then is passed over. */
-export async function* dueJobs(manifest: Manifest, reader: JobReader, due: Survey['due']): AsyncGenerator<[BatchJob, Due], void> {
+export async function* dueJobs(
+  manifest: Manifest,
+  reader: JobReader,
+  due: Survey['due'],
+): AsyncGenerator<[BatchJob, Due], void> {
   for await (const item of manifest.entries()) {
     const what = isMistake(item) ? undefined : due.get(item.index);
     if (isMistake(item) || !what) continue;
@@ -98,7 +102,12 @@ class Names {
     for (const path of pathsOf(job)) {
       const name = this.#nameOf(path);
       const line = this.#lines.get(name);
-      if (line !== undefined) mistakes.push({ at: job.at, message: `${path} is the file of line ${line} too`, hint: 'give it another out or name' });
+      if (line !== undefined)
+        mistakes.push({
+          at: job.at,
+          message: `${path} is the file of line ${line} too`,
+          hint: 'give it another out or name',
+        });
       else this.#lines.set(name, job.at.line);
     }
     return mistakes;
@@ -133,8 +142,18 @@ function strangers(job: BatchJob, { work }: Due, known: Known, { sandbox, direct
     const path = (sidecar ? [image, `${image}.json`] : [image]).find((each) => existsSync(each));
     if (path === undefined) continue;
     const isOwned = entry !== undefined && isIn(entry, relativePath(image, directory));
-    if (!isOwned && !own.has(resolve(image))) found.push({ at: job.at, message: `${path} exists`, hint: 'the lock file does not know it; --overwrite replaces it' });
-    else if (isOwned && sandbox && isReal && work !== 'convert') found.push({ at: job.at, message: `${path} was paid for`, hint: 'the sandbox would replace it; --overwrite lets it' });
+    if (!isOwned && !own.has(resolve(image)))
+      found.push({
+        at: job.at,
+        message: `${path} exists`,
+        hint: 'the lock file does not know it; --overwrite replaces it',
+      });
+    else if (isOwned && sandbox && isReal && work !== 'convert')
+      found.push({
+        at: job.at,
+        message: `${path} was paid for`,
+        hint: 'the sandbox would replace it; --overwrite lets it',
+      });
   }
   return found;
 }
@@ -153,7 +172,9 @@ function ownFiles(job: BatchJob, { pending, entry, run }: Known): ReadonlySet<st
   for (const [index, { stored, saved, made }] of begun?.images.entries() ?? []) {
     const named = saved?.path ?? begun?.asked.naming?.targets[index]?.path;
     // It may have got its name, and the process have died before it could note that.
-    const isThere = saved !== null || (stored !== null && named !== undefined && stateOf({ path: named, ...stored.facts }, '') === 'same');
+    const isThere =
+      saved !== null ||
+      (stored !== null && named !== undefined && stateOf({ path: named, ...stored.facts }, '') === 'same');
     if (!isThere || named === undefined) continue;
     const outputs = job.outputs.filter(({ from }) => from === index).map(({ path }) => resolve(path));
     for (const path of [named, ...outputs, ...(made ? [made.path] : [])]) own.add(path);
@@ -163,6 +184,8 @@ function ownFiles(job: BatchJob, { pending, entry, run }: Known): ReadonlySet<st
 
 /** The defaults are read with each job: what is wrong with them is told once. */
 function unique(mistakes: readonly Mistake[]): Mistake[] {
-  const seen = new Map(mistakes.map((mistake) => [`${mistake.at.line}:${mistake.at.column}:${mistake.message}`, mistake]));
+  const seen = new Map(
+    mistakes.map((mistake) => [`${mistake.at.line}:${mistake.at.column}:${mistake.message}`, mistake]),
+  );
   return [...seen.values()].sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
 }

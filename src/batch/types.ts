@@ -57,10 +57,28 @@ export type BatchEvent =
   | { type: 'planned'; jobs: number; due: number; up_to_date: number; images: number }
   | { type: 'started'; job: string; why: string }
   | { type: 'retry'; job: string; reason: string; wait_ms: number }
-  | { type: 'saved'; job: string; paths: readonly string[]; images: number; run: string; usage: Readonly<Record<string, number>> | null; elapsed_ms: number }
+  | {
+      type: 'saved';
+      job: string;
+      paths: readonly string[];
+      images: number;
+      run: string;
+      usage: Readonly<Record<string, number>> | null;
+      elapsed_ms: number;
+    }
   | { type: 'failed'; job: string; line: number; error: EventError; elapsed_ms: number }
   | { type: 'skipped'; job: string; why: string }
-  | { type: 'summary'; jobs: number; saved: number; failed: number; skipped: number; images: number; usage: Readonly<Record<string, number>>; exit: number; elapsed_ms: number };
+  | {
+      type: 'summary';
+      jobs: number;
+      saved: number;
+      failed: number;
+      skipped: number;
+      images: number;
+      usage: Readonly<Record<string, number>>;
+      exit: number;
+      elapsed_ms: number;
+    };
 
 /** The same fields as in the document of an error. */
 export interface EventError {

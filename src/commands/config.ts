@@ -54,7 +54,10 @@ async function runSet(name: string, text: string, { profile }: ConfigFlags, host
   if (name === 'profile') return await setDefaultProfile(text, profile, host);
   const key = storableKey(name);
   if (key === 'apiKey') {
-    throw usageError('the API key is not taken from the command line, where every process sees it', 'store it: imggen login');
+    throw usageError(
+      'the API key is not taken from the command line, where every process sees it',
+      'store it: imggen login',
+    );
   }
   const value = parseValue(key, text, key);
   checkStored(key, value, text);
@@ -64,7 +67,8 @@ async function runSet(name: string, text: string, { profile }: ConfigFlags, host
 async function setDefaultProfile(text: string, profile: string | undefined, host: Host): Promise<void> {
   if (profile !== undefined) throw usageError('a profile cannot name another profile');
   const { profiles } = await readConfig(directory(host));
-  if (!Object.hasOwn(profiles, text)) throw usageError(`there is no profile "${text}"`, Object.keys(profiles).join(', ') || undefined);
+  if (!Object.hasOwn(profiles, text))
+    throw usageError(`there is no profile "${text}"`, Object.keys(profiles).join(', ') || undefined);
   await storeValue(directory(host), undefined, 'profile', text);
 }
 
@@ -91,7 +95,8 @@ async function runUnset(name: string, { profile }: ConfigFlags, host: Host): Pro
   const stored = profile === undefined ? file.values : file.profiles[profile];
   if (!stored) throw usageError(`there is no profile "${profile}"`, Object.keys(file.profiles).join(', ') || undefined);
   // Whatever the file has may be removed, a key that is no setting too.
-  if (!Object.hasOwn(stored, name)) throw usageError(`${name} is not stored`, Object.keys(stored).join(', ') || undefined);
+  if (!Object.hasOwn(stored, name))
+    throw usageError(`${name} is not stored`, Object.keys(stored).join(', ') || undefined);
   await storeValue(directory(host), profile, name, undefined);
 }
 
@@ -119,7 +124,11 @@ function directory(host: Host): string {
 
 function storableKey(name: string): Key {
   if (storable.includes(name as Key)) return name as Key;
-  if (name === 'sandbox') throw usageError('sandbox is not stored, so that no run is a placeholder by surprise', 'use --sandbox or IMGGEN_SANDBOX=1');
+  if (name === 'sandbox')
+    throw usageError(
+      'sandbox is not stored, so that no run is a placeholder by surprise',
+      'use --sandbox or IMGGEN_SANDBOX=1',
+    );
   const meant = closest(name, storable);
   throw usageError(`${name} is not a setting`, meant ? `did you mean ${meant}?` : storable.join(', '));
 }

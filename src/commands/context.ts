@@ -26,7 +26,12 @@ export async function loadSettings(flags: Flags, host: Host): Promise<Settings> 
   const path = configPath(dirs.config);
   checkKeys(file, path);
   const profile = profileName(flags, host, file);
-  const layers = { env: host.env, profile: profile === undefined ? undefined : file.profiles[profile], file: file.values, path };
+  const layers = {
+    env: host.env,
+    profile: profile === undefined ? undefined : file.profiles[profile],
+    file: file.values,
+    path,
+  };
   const resolved = resolveSettings({ ...layers, flags });
   if (resolved.values.apiKey) host.secrets.push(resolved.values.apiKey);
   return { ...resolved, directories: dirs, profile, layers };
@@ -50,18 +55,24 @@ function profileName(flags: Flags, host: Host, file: ConfigFile): string | undef
 function checkKeys({ values, profiles }: ConfigFile, path: string): void {
   for (const [key, where] of [
     ...Object.keys(values).map((key) => [key, key] as const),
-    ...Object.entries(profiles).flatMap(([name, profile]) => Object.keys(profile).map((key) => [key, `profiles.${name}.${key}`] as const)),
+    ...Object.entries(profiles).flatMap(([name, profile]) =>
+      Object.keys(profile).map((key) => [key, `profiles.${name}.${key}`] as const),
+    ),
   ]) {
     if (key !== 'profile' && !keys.includes(key as never)) {
       const meant = closest(key, keys);
-      throw usageError(`"${where}" in ${path} is not a setting`, meant ? `did you mean ${meant}?` : 'remove it: imggen config unset');
+      throw usageError(
+        `"${where}" in ${path} is not a setting`,
+        meant ? `did you mean ${meant}?` : 'remove it: imggen config unset',
+      );
     }
   }
 }
 
 /** Throws ImggenError `usage` for a name that would be trouble in messages and on command lines. */
 export function checkProfileName(name: string): void {
-  if (!/^[\p{L}\p{N}_-]{1,64}$/u.test(name)) throw usageError(`"${name}" cannot name a profile`, 'letters, digits, - and _');
+  if (!/^[\p{L}\p{N}_-]{1,64}$/u.test(name))
+    throw usageError(`"${name}" cannot name a profile`, 'letters, digits, - and _');
 }
 
 /** The key must not travel where others can read it. Throws ImggenError `usage` for a URL that it would go to in clear. */

@@ -37,12 +37,15 @@ export function addSettings(command: Command): void {
 
 /** Adds `--param`. */
 export function addParamFlag(command: Command): Command {
-  const param = new Option('--param <name=value>', 'any other field of the API, repeatable; JSON or text').helpGroup('API:');
+  const param = new Option('--param <name=value>', 'any other field of the API, repeatable; JSON or text').helpGroup(
+    'API:',
+  );
   return command.addOption(param.argParser(addParam));
 }
 
 function addSetting(command: Command, key: Key): void {
-  const { flag, group, help, fallback }: { flag?: string; group?: string; help: string; fallback?: unknown } = settings[key];
+  const { flag, group, help, fallback }: { flag?: string; group?: string; help: string; fallback?: unknown } =
+    settings[key];
   if (flag === undefined) return;
   const hasDefault = typeof fallback === 'string' || typeof fallback === 'number';
   const shown = hasDefault ? `${help} (default: ${fallback})` : help;

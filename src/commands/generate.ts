@@ -44,22 +44,32 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   return exitOf(report);
 }
 
-function checkSwitches({ overwrite, skipExisting, json }: GenerateFlags, { values, origins }: Settings, terminal: Terminal): void {
+function checkSwitches(
+  { overwrite, skipExisting, json }: GenerateFlags,
+  { values, origins }: Settings,
+  terminal: Terminal,
+): void {
   if (overwrite && skipExisting) throw usageError('--overwrite and --skip-existing exclude each other');
   checkEditFlags(values, origins);
   if (values.out !== '-') return;
   if (json) throw usageError('-o - and --json both want stdout', 'save to a file, or leave --json out');
-  if (values.sidecar && origins.sidecar === 'flag') throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
-  if (terminal.isStdoutTerminal) throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
+  if (values.sidecar && origins.sidecar === 'flag')
+    throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
+  if (terminal.isStdoutTerminal)
+    throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
 }
 
 /** What is typed for an edit, and would do nothing, is a mistake that shows too late. */
 function checkEditFlags({ resize, convert, convertQuality }: Settings['values'], origins: Settings['origins']): void {
   const isEdited = resize !== undefined || convert !== undefined;
-  if (origins.fit === 'flag' && resize === undefined) throw usageError('--fit says how to --resize, which is not given');
-  if (origins.convertQuality === 'flag' && !isEdited) throw usageError('--convert-quality goes with --convert or --resize');
-  if (origins.convertQuality === 'flag' && convert === 'png') throw usageError(`--convert-quality ${convertQuality}: png has no quality`);
-  if (origins.keepOriginal === 'flag' && !isEdited) throw usageError('--no-keep-original goes with --convert or --resize');
+  if (origins.fit === 'flag' && resize === undefined)
+    throw usageError('--fit says how to --resize, which is not given');
+  if (origins.convertQuality === 'flag' && !isEdited)
+    throw usageError('--convert-quality goes with --convert or --resize');
+  if (origins.convertQuality === 'flag' && convert === 'png')
+    throw usageError(`--convert-quality ${convertQuality}: png has no quality`);
+  if (origins.keepOriginal === 'flag' && !isEdited)
+    throw usageError('--no-keep-original goes with --convert or --resize');
 }
 
 function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {

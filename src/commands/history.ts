@@ -56,10 +56,14 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
     if (shown.length < limit) shown.push({ run, state: current });
   }
   if (flags.json) {
-    await terminal.json({ runs: shown.map(({ run, state: current }) => document(run, current)), ...(since ? { totals } : {}) });
+    await terminal.json({
+      runs: shown.map(({ run, state: current }) => document(run, current)),
+      ...(since ? { totals } : {}),
+    });
     return;
   }
-  if (shown.length > 0) await terminal.data(shown.flatMap(({ run, state: current }) => linesOf(run, current)).join('\n'));
+  if (shown.length > 0)
+    await terminal.data(shown.flatMap(({ run, state: current }) => linesOf(run, current)).join('\n'));
   if (since) await terminal.data(`total: ${totals.runs} runs, ${totals.images} images, ${totals.tokens} tokens`);
   else if (shown.length === 0) terminal.info('no runs');
 }
@@ -83,7 +87,11 @@ function linesOf(run: Run, state: State): string[] {
   const short = prompt.length > 60 ? `${prompt.slice(0, 60)}…` : prompt;
   const at = asked.at.slice(0, 16).replace('T', ' ');
   const tokens = answered?.usage?.total_tokens;
-  const used = [tokens && `${tokens} tokens`, answered?.requestId && `request ${answered.requestId}`, asked.sandbox && 'sandbox'];
+  const used = [
+    tokens && `${tokens} tokens`,
+    answered?.requestId && `request ${answered.requestId}`,
+    asked.sandbox && 'sandbox',
+  ];
   return [
     `${at}  ${asked.run}  ${state.padEnd(10)}  ${saved.length} of ${asked.n}  ${short}`,
     ...saved.map(({ path }) => `  ${oneLine(path)}`),
@@ -156,6 +164,7 @@ function timeOf(text: string): Date {
   const [, count, unit] = /^(\d{1,6})\s*([mhdw])$/.exec(text) ?? [];
   const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }[unit ?? ''];
   const at = unitMs === undefined ? new Date(text) : new Date(Date.now() - Number(count) * unitMs);
-  if (Number.isNaN(at.getTime())) throw usageError(`--since ${text} is neither a date nor an age`, '2026-11-01, 12h, 7d, 4w');
+  if (Number.isNaN(at.getTime()))
+    throw usageError(`--since ${text} is neither a date nor an age`, '2026-11-01, 12h, 7d, 4w');
   return at;
 }

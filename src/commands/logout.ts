@@ -11,7 +11,9 @@ interface ProfileFlag {
 
 /** Adds the flags of `imggen logout`. */
 export function configure(command: Command, host: Host): void {
-  command.option('--profile <name>', 'from a named set of values').action((flags: ProfileFlag) => runLogout(flags, host));
+  command
+    .option('--profile <name>', 'from a named set of values')
+    .action((flags: ProfileFlag) => runLogout(flags, host));
 }
 
 async function runLogout({ profile }: ProfileFlag, host: Host): Promise<void> {

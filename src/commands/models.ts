@@ -19,7 +19,10 @@ async function runModels({ json }: { json?: boolean }, host: Host): Promise<void
 }
 
 function rows({ promptLimit, maxCount, sizes, defaultSize, takes }: Model): [string, string][] {
-  const optional = Object.entries(takes).map(([field, values]): [string, string] => [flagOf(field), values.join(', ') || 'yes']);
+  const optional = Object.entries(takes).map(([field, values]): [string, string] => [
+    flagOf(field),
+    values.join(', ') || 'yes',
+  ]);
   return [
     ['prompt', `up to ${promptLimit} characters`],
     ['--count', `up to ${maxCount}`],

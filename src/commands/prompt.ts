@@ -11,7 +11,11 @@ const readLimit = 4 << 20;
  * The prompt: the argument, `--prompt-file`, or stdin (`-`, or no argument when stdin is not a terminal).
  * Throws ImggenError `usage` when it is not said clearly.
  */
-export async function readPrompt(words: readonly string[], promptFile: string | undefined, host: Host): Promise<string> {
+export async function readPrompt(
+  words: readonly string[],
+  promptFile: string | undefined,
+  host: Host,
+): Promise<string> {
   const [word] = words;
   if (words.length > 1) {
     throw usageError('the prompt must be one argument', `quote it: imggen "${words.join(' ')}"`);
@@ -60,6 +64,7 @@ export function refuseLookalike(word: string, commands: readonly string[], later
   const meant = closest(word, [...commands, ...later]);
   if (meant === undefined) return;
   const generate = `to generate it: imggen generate ${word}`;
-  if (later.includes(meant)) throw usageError(`"${word}" looks like ${meant}, a command that this version does not have`, generate);
+  if (later.includes(meant))
+    throw usageError(`"${word}" looks like ${meant}, a command that this version does not have`, generate);
   throw usageError(`"${word}" looks like the command ${meant}`, `did you mean: imggen ${meant}; ${generate}`);
 }

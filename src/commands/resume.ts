@@ -91,22 +91,31 @@ async function keyFor(settings: Settings, host: Host): Promise<Secret> {
 function showRest({ run, images, failed }: Report, terminal: Terminal): void {
   const { asked, answered, problem } = run;
   for (const { index, reason, original } of failed) {
-    terminal.problem(`image ${index} of run ${asked.run} is not ${original === undefined ? 'saved' : 'converted'}: ${reason}`);
+    terminal.problem(
+      `image ${index} of run ${asked.run} is not ${original === undefined ? 'saved' : 'converted'}: ${reason}`,
+    );
   }
   if (answered?.pending) {
-    terminal.problem(`task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished (${answered.taskStatus})`);
+    terminal.problem(
+      `task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished (${answered.taskStatus})`,
+    );
     terminal.problem('set where to ask for it: imggen config set taskUrl <url with {task_id}>, or wait', 'hint');
   } else if (answered === null && problem) {
     terminal.problem(`run ${asked.run} has nothing to resume: ${problem.message}`);
-    if (problem.state === 'unknown') terminal.problem('it may have been generated and charged: look at your usage', 'hint');
+    if (problem.state === 'unknown')
+      terminal.problem('it may have been generated and charged: look at your usage', 'hint');
   } else if (failed.length === 0) {
-    terminal.info(`run ${asked.run}: ${images.length === 0 ? 'nothing was missing' : `${images.length} saved, nothing is missing`}`);
+    terminal.info(
+      `run ${asked.run}: ${images.length === 0 ? 'nothing was missing' : `${images.length} saved, nothing is missing`}`,
+    );
   }
 }
 
 function exitOf(reports: readonly Report[]): ExitCode {
   const failures = reports.flatMap(({ failed }) => failed);
   if (failures.some(({ output }) => output)) return exitOfCode('output');
-  const isOpen = reports.some(({ run }) => run.answered?.pending || missingImages(run).length > 0 || unmadeImages(run).length > 0);
+  const isOpen = reports.some(
+    ({ run }) => run.answered?.pending || missingImages(run).length > 0 || unmadeImages(run).length > 0,
+  );
   return failures.length > 0 || isOpen ? exitOfCode('incomplete') : 0;
 }

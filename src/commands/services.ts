@@ -33,7 +33,10 @@ export async function withServices<T>(
   const sandbox = settings.values.sandbox ? await startInProcess(terminal) : undefined;
   try {
     let key: Promise<Secret> | undefined;
-    const apiKey = () => (key ??= sandbox ? Promise.resolve(new Secret('sk-sandbox-takes-any-key')) : resolveApiKey(settings, host.env, host.signal));
+    const apiKey = () =>
+      (key ??= sandbox
+        ? Promise.resolve(new Secret('sk-sandbox-takes-any-key'))
+        : resolveApiKey(settings, host.env, host.signal));
     if (needsKey) await apiKey();
     // A proxy has no business between this process and itself.
     const services = createServices(settings, apiKey, sandbox ? {} : host.env, host, terminal, pace);

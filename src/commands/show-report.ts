@@ -36,7 +36,9 @@ function showMissing(report: Report, terminal: Terminal): void {
   const { failed, run } = report;
   const { asked, answered } = run;
   if (answered?.pending) {
-    terminal.problem(`task ${answered.taskId ?? '(without an id)'} is not finished (${answered.taskStatus}), so there is no image yet`);
+    terminal.problem(
+      `task ${answered.taskId ?? '(without an id)'} is not finished (${answered.taskStatus}), so there is no image yet`,
+    );
     if (answered.requestId) terminal.problem(`request ${answered.requestId}`, 'cause');
     terminal.problem('it is paid for: imggen config set taskUrl <url with {task_id}>, then imggen resume', 'hint');
     return;
@@ -44,9 +46,16 @@ function showMissing(report: Report, terminal: Terminal): void {
   showUnmade(report, terminal);
   if (failed.every(({ unread, original }) => unread || original !== undefined)) return;
   const unsaved = failed.filter(({ original }) => original === undefined);
-  if (unsaved.length > 0) showFailed(unsaved, `${unsaved.length} of ${asked.n} ${asked.n === 1 ? 'image is' : 'images are'} not saved`, terminal);
-  if (missingImages(run).length > 0) terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
-  else if (run.problem?.state === 'unknown') terminal.problem(`they may have been generated and charged: look at your usage (run ${asked.run})`, 'hint');
+  if (unsaved.length > 0)
+    showFailed(
+      unsaved,
+      `${unsaved.length} of ${asked.n} ${asked.n === 1 ? 'image is' : 'images are'} not saved`,
+      terminal,
+    );
+  if (missingImages(run).length > 0)
+    terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
+  else if (run.problem?.state === 'unknown')
+    terminal.problem(`they may have been generated and charged: look at your usage (run ${asked.run})`, 'hint');
 }
 
 function showFailed(failed: readonly FailedImage[], what: string, terminal: Terminal): void {
@@ -59,7 +68,11 @@ function showUnmade({ failed, run }: Report, terminal: Terminal): void {
   const unmade = failed.filter(({ original }) => original !== undefined);
   if (unmade.length === 0) return;
   const { n } = run.asked;
-  showFailed(unmade, `${unmade.length} of ${n} ${n === 1 ? 'image is' : 'images are'} saved, and not converted`, terminal);
+  showFailed(
+    unmade,
+    `${unmade.length} of ${n} ${n === 1 ? 'image is' : 'images are'} saved, and not converted`,
+    terminal,
+  );
   if (unmadeImages(run).length > 0) terminal.problem('to convert without a new generation: imggen resume', 'hint');
 }
 

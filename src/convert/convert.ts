@@ -8,7 +8,8 @@ const white = '#ffffff';
 const transparent = { r: 0, g: 0, b: 0, alpha: 0 };
 
 /** What sharp says of the place, not of the image. It has no codes for that, and what it says of the image may hold a path. */
-const aboutPlace = /^(?!input\b).*(unable to (open|write).*\b(write|to file)\b|write error|no space left|quota|read-only|permission denied)/i;
+const aboutPlace =
+  /^(?!input\b).*(unable to (open|write).*\b(write|to file)\b|write error|no space left|quota|read-only|permission denied)/i;
 
 /**
  * Makes another size or format of an image file: turned as its EXIF data says, in sRGB, without metadata. Where the

@@ -36,9 +36,13 @@ async function load(): Promise<typeof Sharp> {
     sharp.concurrency(threads);
     return sharp;
   } catch (error) {
-    throw new ImggenError('usage', 'images are resized and converted with sharp, which is not installed or does not run here', {
-      cause: messageOf(error).split('\n')[0],
-      hint: reinstall,
-    });
+    throw new ImggenError(
+      'usage',
+      'images are resized and converted with sharp, which is not installed or does not run here',
+      {
+        cause: messageOf(error).split('\n')[0],
+        hint: reinstall,
+      },
+    );
   }
 }

@@ -11,7 +11,12 @@ export class FileHandle {
     this.#file = file;
   }
 
-  async read(buffer: Uint8Array, offset: number, length: number, position: number | null): Promise<{ bytesRead: number }> {
+  async read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number | null,
+  ): Promise<{ bytesRead: number }> {
     return { bytesRead: fs.readSync(this.#file, buffer, offset, length, position) };
   }
 

@@ -190,7 +190,12 @@ export class PartFile {
     let copied = 0;
     try {
       while (copied < this.#position) {
-        const { bytesRead } = await this.#file.read(buffer, 0, Math.min(buffer.length, this.#position - copied), copied);
+        const { bytesRead } = await this.#file.read(
+          buffer,
+          0,
+          Math.min(buffer.length, this.#position - copied),
+          copied,
+        );
         if (bytesRead === 0) throw new Error('the file is shorter than what was written');
         await file.write(buffer, 0, bytesRead, copied);
         copied += bytesRead;
@@ -308,7 +313,11 @@ async function claimWithoutLinks(part: string, path: string): Promise<boolean> {
 }
 
 /** Links or renames; a part that is on another file system is copied beside its target first. */
-async function acrossDevices(part: string, path: string, move: (from: string, to: string) => Promise<void>): Promise<void> {
+async function acrossDevices(
+  part: string,
+  path: string,
+  move: (from: string, to: string) => Promise<void>,
+): Promise<void> {
   try {
     await move(part, path);
   } catch (error) {

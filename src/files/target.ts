@@ -7,7 +7,13 @@ import { defaultTemplate, exactPattern, type NameFields, type NamePattern, nameP
 import type { Collision, Naming, Target } from './types.ts';
 
 /** The extension that each format's files get. */
-const extensionOf: Readonly<Record<string, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp', gif: 'gif', avif: 'avif' };
+const extensionOf: Readonly<Record<string, string>> = {
+  png: 'png',
+  jpeg: 'jpg',
+  webp: 'webp',
+  gif: 'gif',
+  avif: 'avif',
+};
 const formatOfExtension: Readonly<Record<string, Format>> = { png: 'png', jpg: 'jpeg', jpeg: 'jpeg', webp: 'webp' };
 /** Extensions that are surely meant as an image's, but which no model makes. */
 const foreign = /\.(gif|avif|bmp|tiff?|svg|heic|heif|jxl|ico)$/i;
@@ -18,7 +24,13 @@ const avif = /\.avif$/i;
 export type Destination =
   | { kind: 'stdout' }
   /** `extension` only when the name gave it. */
-  | { kind: 'files'; directory: string; template: string | undefined; stem: string | undefined; extension: string | undefined };
+  | {
+      kind: 'files';
+      directory: string;
+      template: string | undefined;
+      stem: string | undefined;
+      extension: string | undefined;
+    };
 
 /**
  * Reads `--out` and `--name`: `-` is stdout, a name with an image extension is a file, anything else a directory.
@@ -34,7 +46,13 @@ export function destination(out: string, template: string | undefined, converted
   const named = out.endsWith('/') || isDirectory(out) ? undefined : splitExtension(out, `-o ${out}`, converted);
   if (named) {
     if (template !== undefined) throw usageError(`-o ${out} names a file, and --name names it too`, 'give one of them');
-    return { kind: 'files', directory: dirname(out), template: undefined, stem: basename(named.stem), extension: named.extension };
+    return {
+      kind: 'files',
+      directory: dirname(out),
+      template: undefined,
+      stem: basename(named.stem),
+      extension: named.extension,
+    };
   }
   const inTemplate = template === undefined ? undefined : splitExtension(template, `--name ${template}`, converted);
   return {
@@ -60,7 +78,11 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function splitExtension(name: string, shown: string, converted: boolean): { stem: string; extension: string } | undefined {
+function splitExtension(
+  name: string,
+  shown: string,
+  converted: boolean,
+): { stem: string; extension: string } | undefined {
   if (foreign.test(name) && !(converted && avif.test(name))) {
     const wayOut = avif.test(name) ? 'add --convert avif' : 'use .png, .jpg, .jpeg or .webp';
     throw usageError(`${shown}: no model makes that format`, wayOut);
@@ -87,7 +109,8 @@ export class TargetNames {
     const { template, stem, fields, targets } = naming;
     this.naming = naming;
     const isMarked = naming.results !== undefined;
-    this.#pattern = stem === null ? namePattern(template ?? defaultTemplate, fields) : exactPattern(stem, fields.n, isMarked);
+    this.#pattern =
+      stem === null ? namePattern(template ?? defaultTemplate, fields) : exactPattern(stem, fields.n, isMarked);
     this.#next = Math.max(0, ...targets.map(({ i }) => i)) + 1;
   }
 
@@ -234,7 +257,9 @@ export class TargetNames {
  */
 function inSomeFormat(path: string): string | undefined {
   const stem = path.slice(0, -extname(path).length);
-  return [path, ...Object.keys(formatOfExtension).map((extension) => `${stem}.${extension}`)].find((each) => existsSync(each));
+  return [path, ...Object.keys(formatOfExtension).map((extension) => `${stem}.${extension}`)].find((each) =>
+    existsSync(each),
+  );
 }
 
 function stampedPath(path: string): [path: string, stamp: string][] {

@@ -79,7 +79,10 @@ function fieldValues(fields: NameFields): Omit<FieldValues, 'i'> {
 function fill(template: string, values: FieldValues): string {
   return template.replace(/\{([^{}]*)\}/g, (_match, name: string) => {
     if (!fieldNames.includes(name as FieldName)) {
-      throw usageError(`--name ${template} has an unknown field {${name}}`, fieldNames.map((known) => `{${known}}`).join(' '));
+      throw usageError(
+        `--name ${template} has an unknown field {${name}}`,
+        fieldNames.map((known) => `{${known}}`).join(' '),
+      );
     }
     return values[name as FieldName]();
   });
@@ -92,7 +95,8 @@ function safe(value: string): string {
 }
 
 function checkPath(path: string, template: string): void {
-  const wrong = (why: string) => usageError(`--name ${template} ${why}`, 'a relative path below --out, such as {date}/{slug}-{i}');
+  const wrong = (why: string) =>
+    usageError(`--name ${template} ${why}`, 'a relative path below --out, such as {date}/{slug}-{i}');
   if (/[\0-\x1f\x7f-\x9f\\:*?"<>|]/.test(path)) throw wrong('has a character that file names do not have everywhere');
   for (const segment of path.split('/')) {
     if (segment === '') throw wrong('has an empty part');

@@ -67,5 +67,8 @@ export class ImageMeter {
 
 function notAnImage(head: Buffer): ImggenError {
   const start = head.toString('latin1', 0, 24).replace(/[^\x20-\x7e]/g, '.');
-  return new ImggenError('bad_answer', head.length === 0 ? 'it is empty' : `it is not an image, it begins with "${start}"`);
+  return new ImggenError(
+    'bad_answer',
+    head.length === 0 ? 'it is empty' : `it is not an image, it begins with "${start}"`,
+  );
 }

@@ -60,7 +60,9 @@ export class Walk {
       this.#step = done ? undefined : value;
       if (this.#step !== undefined && 'take' in this.#step) this.#step.take = Math.min(this.#step.take, takeLimit);
       this.#toSkip = this.#step !== undefined && 'skip' in this.#step ? this.#step.skip : 0;
-      const empty = this.#step !== undefined && (('skip' in this.#step && this.#toSkip <= 0) || ('take' in this.#step && this.#step.take <= 0));
+      const empty =
+        this.#step !== undefined &&
+        (('skip' in this.#step && this.#toSkip <= 0) || ('take' in this.#step && this.#step.take <= 0));
       if (!empty) return;
       answer = nothing;
     }

@@ -16,7 +16,7 @@ export function writeLine(file: number, line: string): number {
 
 /** Writes all of the bytes, or throws. */
 export function writeAll(file: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
 }
 
 /** Adds one line to a file, which is made if need be. What a power cut left of the last one must not swallow it. */

@@ -2,7 +2,8 @@ import type { LockEntry, LockedFile } from './lock-types.ts';
 
 /** An entry as one line of JSON, its members always in the same order. */
 export function compactEntry(entry: LockEntry): string {
-  const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated, sandbox } = entry;
+  const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated, sandbox } =
+    entry;
   return JSON.stringify({
     fingerprint,
     processing,
@@ -41,7 +42,8 @@ export function isEntry(value: unknown): value is LockEntry {
   return (
     texts.every((text) => typeof text === 'string') &&
     textsOrNull.every((text) => text === null || typeof text === 'string') &&
-    (value.usage === null || (isObject(value.usage) && Object.values(value.usage).every((count) => typeof count === 'number'))) &&
+    (value.usage === null ||
+      (isObject(value.usage) && Object.values(value.usage).every((count) => typeof count === 'number'))) &&
     [value.originals, value.outputs].every((files) => Array.isArray(files) && files.every(isFile))
   );
 }
@@ -51,7 +53,12 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isFile(value: unknown): value is LockedFile {
-  return isObject(value) && typeof value.path === 'string' && typeof value.sha256 === 'string' && typeof value.bytes === 'number';
+  return (
+    isObject(value) &&
+    typeof value.path === 'string' &&
+    typeof value.sha256 === 'string' &&
+    typeof value.bytes === 'number'
+  );
 }
 
 function compactFile({ path, sha256, bytes }: LockedFile): LockedFile {

@@ -22,7 +22,8 @@ export function readLock(path: string): LockTexts {
     if (!readOwnFormat(path, keep)) parseLock(path, keep);
   } catch (error) {
     if (error instanceof ImggenError) throw error;
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new ImggenError('config', `cannot read ${path}`, { cause: messageOf(error) });
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new ImggenError('config', `cannot read ${path}`, { cause: messageOf(error) });
   }
   lock.isChanged = false;
   return lock;

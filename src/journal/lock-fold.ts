@@ -125,7 +125,11 @@ function eachOf(path: string, visit: (line: string) => void): number {
     return eachLine(path, (line) => {
       if (!isLog && !isCut(line)) {
         isLog = isLine(parsed(line));
-        if (!isLog) throw usageError(`${path} is no log of a lock file, and would be taken for one`, 'name another lock file: --lock <path>');
+        if (!isLog)
+          throw usageError(
+            `${path} is no log of a lock file, and would be taken for one`,
+            'name another lock file: --lock <path>',
+          );
       }
       visit(line);
     });

@@ -156,7 +156,8 @@ export class LockLog {
       const { own } = this.#whole;
       // Whoever joins the parts wants one of each shard, also of one that had nothing to do.
       const isMissingPart = this.#beside.base !== undefined && !existsSync(this.#lockPath);
-      if (own.isChanged || isMissingPart) writeLock(this.#lockPath, own, temporaryOf(this.#lockPath, this.#owner.token));
+      if (own.isChanged || isMissingPart)
+        writeLock(this.#lockPath, own, temporaryOf(this.#lockPath, this.#owner.token));
       await this.#dropFromParts();
       this.#stop();
       this.#removeLog();
@@ -262,9 +263,19 @@ export class LockLog {
   }
 
   #removeLog(): void {
-    const lines = [...this.#whole.fold.begun].map(([key, { fingerprint, run }]): LockLine => ({ type: 'begun', key, fingerprint, run }));
+    const lines = [...this.#whole.fold.begun].map(([key, { fingerprint, run }]): LockLine => ({
+      type: 'begun',
+      key,
+      fingerprint,
+      run,
+    }));
     if (lines.length === 0) rmSync(this.#logPath, { force: true });
-    else writeWhole(this.#logPath, temporaryOf(this.#logPath, this.#owner.token), lines.map((line) => `${JSON.stringify(line)}\n`));
+    else
+      writeWhole(
+        this.#logPath,
+        temporaryOf(this.#logPath, this.#owner.token),
+        lines.map((line) => `${JSON.stringify(line)}\n`),
+      );
   }
 
   /** Whoever comes next need not wait for this process. A log that tells nothing goes. */
@@ -295,14 +306,21 @@ function stampOf(path: string): string {
 }
 
 function inUse(lockPath: string, owner: Owner | null): ImggenError {
-  if (!owner) return new ImggenError('output', `the log of ${lockPath} was removed while this imggen batch worked on it`);
-  return new ImggenError('output', `another imggen batch works on ${lockPath} (process ${owner.pid} on ${hostOf(owner)})`, {
-    hint: 'wait until it is done; several at once share a file with --shard',
-  });
+  if (!owner)
+    return new ImggenError('output', `the log of ${lockPath} was removed while this imggen batch worked on it`);
+  return new ImggenError(
+    'output',
+    `another imggen batch works on ${lockPath} (process ${owner.pid} on ${hostOf(owner)})`,
+    {
+      hint: 'wait until it is done; several at once share a file with --shard',
+    },
+  );
 }
 
 function asOutput(path: string, error: unknown): ImggenError {
-  return error instanceof ImggenError ? error : new ImggenError('output', `cannot write ${path}`, { cause: messageOf(error) });
+  return error instanceof ImggenError
+    ? error
+    : new ImggenError('output', `cannot write ${path}`, { cause: messageOf(error) });
 }
 
 /** What is written by an owner first, beside; no other owner has the same. */

@@ -21,9 +21,13 @@ export function parseLock(path: string, keep: (key: string, entry: LockEntry) =>
   const value = parse(path, text);
   if (!isObject(value) || !isObject(value.jobs)) throw broken(path, 'it has no "jobs"');
   if (value.version !== 1) {
-    throw new ImggenError('config', `${path} is of version ${JSON.stringify(value.version) ?? 'unknown'}, and this imggen knows only 1`, {
-      hint: 'use the imggen that wrote it, or a newer one',
-    });
+    throw new ImggenError(
+      'config',
+      `${path} is of version ${JSON.stringify(value.version) ?? 'unknown'}, and this imggen knows only 1`,
+      {
+        hint: 'use the imggen that wrote it, or a newer one',
+      },
+    );
   }
   for (const [key, entry] of Object.entries(value.jobs)) {
     if (!isEntry(entry)) throw broken(path, `what it says of ${JSON.stringify(key)} is not a job's entry`);

@@ -30,7 +30,9 @@ export function partsBeside(lockPath: string): string[] {
     // A directory that is not there has no parts; one that cannot be listed has none that could be read.
     return [];
   }
-  const parts = names.filter((name) => name.startsWith(prefix) && /^\d+-of-\d+\.jsonl?$/.test(name.slice(prefix.length)));
+  const parts = names.filter(
+    (name) => name.startsWith(prefix) && /^\d+-of-\d+\.jsonl?$/.test(name.slice(prefix.length)),
+  );
   return [...new Set(parts.map((name) => join(directory, name.replace(/l$/, ''))))].sort();
 }
 

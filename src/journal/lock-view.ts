@@ -42,7 +42,13 @@ export function readWhole(lockPath: string, { base, alone = false }: Beside): Wh
   change(own, fold);
   if (entries !== own) change(entries, fold);
   const pending = pendingOf(fold, others, entries);
-  return { own, entries, fold, pending, others: others.map((other) => ({ path: other.path, owner: other.fold.owner })) };
+  return {
+    own,
+    entries,
+    fold,
+    pending,
+    others: others.map((other) => ({ path: other.path, owner: other.fold.owner })),
+  };
 }
 
 /** A lock file and its log, apart: whoever closes one writes the lock before it removes the log, so the log is read first. */
@@ -80,7 +86,11 @@ function otherPaths(lockPath: string, base: string | undefined, alone: boolean):
  * there an entry of that run, or of a later one, is the sign. What is begun here and was done elsewhere since is over,
  * and leaves the log.
  */
-function pendingOf(own: LogFold, others: readonly { lock: LockTexts; fold: LogFold }[], entries: LockTexts): Map<string, Begun> {
+function pendingOf(
+  own: LogFold,
+  others: readonly { lock: LockTexts; fold: LogFold }[],
+  entries: LockTexts,
+): Map<string, Begun> {
   const pending = new Map<string, Begun>();
   for (const { fold } of others) {
     for (const [key, job] of fold.begun) {

@@ -32,7 +32,8 @@ export async function mergeLocks(target: string, parts: readonly string[], machi
     const begun = found.flatMap(({ fold }) => [...fold.begun]);
     const writes = [];
     for (const [key, job] of begun) {
-      if (isLaterRun(job, log.entries.get(key)) && isLaterRun(job, log.pending.get(key))) writes.push(log.begun(key, job.fingerprint, job.run));
+      if (isLaterRun(job, log.entries.get(key)) && isLaterRun(job, log.pending.get(key)))
+        writes.push(log.begun(key, job.fingerprint, job.run));
     }
     await Promise.all(writes);
   } finally {
@@ -49,7 +50,9 @@ function isNews(known: LockEntry | undefined, text: string): boolean {
 
 function readPart(path: string) {
   if (!existsSync(path) && !existsSync(logPathOf(path))) {
-    throw new ImggenError('config', `there is no lock part ${path}`, { hint: 'name the parts that the shards wrote: <file>.lock.<i>-of-<n>.json' });
+    throw new ImggenError('config', `there is no lock part ${path}`, {
+      hint: 'name the parts that the shards wrote: <file>.lock.<i>-of-<n>.json',
+    });
   }
   const part = readOne(path);
   change(part.lock, part.fold);

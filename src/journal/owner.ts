@@ -41,7 +41,11 @@ export function ownerAfter(owner: Owner | null, entry: OwnerEntry): Owner | null
  *
  * @param read the file as it is at that moment; undefined when it is none that can be taken over
  */
-export function takeOver<State extends { owner: Owner | null }>(path: string, machine: Machine, read: () => State | undefined): State | undefined {
+export function takeOver<State extends { owner: Owner | null }>(
+  path: string,
+  machine: Machine,
+  read: () => State | undefined,
+): State | undefined {
   const before = read();
   if (!before || isAlive(before.owner, path, machine)) return undefined;
   const owner = newOwner(machine);

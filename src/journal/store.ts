@@ -41,14 +41,24 @@ export function isRunning(state: string, { owner, asked }: Run, machine: Machine
 
 /** Whether a run may have something to finish: images that are missing, or an owner that went without a word. */
 export function isUnfinished(run: Run): boolean {
-  return run.owner !== null || run.answered?.pending === true || missingImages(run).length > 0 || unmadeImages(run).length > 0;
+  return (
+    run.owner !== null ||
+    run.answered?.pending === true ||
+    missingImages(run).length > 0 ||
+    unmadeImages(run).length > 0
+  );
 }
 
 /**
  * Removes old runs: those of more than `days` days, and of the others the oldest finished ones beyond `keep`.
  * Nothing that a living process works on. Returns how many were removed.
  */
-export function pruneRuns(state: string, { days, keep }: { days: number; keep: number }, machine: Machine, now: Date): number {
+export function pruneRuns(
+  state: string,
+  { days, keep }: { days: number; keep: number },
+  machine: Machine,
+  now: Date,
+): number {
   const oldest = idTime(new Date(now.getTime() - days * dayMs));
   let removed = 0;
   for (const [position, id] of listRuns(state).entries()) {

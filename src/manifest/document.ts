@@ -17,7 +17,9 @@ const topLevel = ['defaults', 'images'];
 export async function readDocument(text: string, kind: 'yaml' | 'json'): Promise<Document> {
   const reading = await (kind === 'yaml' ? fromYaml(text) : fromJson(text));
   const locate = locator(text);
-  const shape: Shape = reading.tree ? shapeOf(reading.tree) : { images: [], flaws: reading.flaws.length > 0 ? [] : [flaws.nothing(0)] };
+  const shape: Shape = reading.tree
+    ? shapeOf(reading.tree)
+    : { images: [], flaws: reading.flaws.length > 0 ? [] : [flaws.nothing(0)] };
   const jobs = shape.images.flatMap((image, index) => (isMap(image.value) ? [entryOf(image, index, locate)] : []));
   return {
     defaults: shape.defaults ? fieldsOf(shape.defaults, locate) : [],
@@ -28,7 +30,10 @@ export async function readDocument(text: string, kind: 'yaml' | 'json'): Promise
 /** The flaws as mistakes in the text's order, one for each place: what is found there later comes of the first. */
 function mistakesOf(flaws: readonly Flaw[], locate: Locate): Mistake[] {
   const sorted = [...flaws].sort((a, b) => a.at - b.at);
-  return sorted.filter(({ at }, index) => sorted[index - 1]?.at !== at).slice(0, flawLimit).map((flaw) => mistakeOf(flaw, locate));
+  return sorted
+    .filter(({ at }, index) => sorted[index - 1]?.at !== at)
+    .slice(0, flawLimit)
+    .map((flaw) => mistakeOf(flaw, locate));
 }
 
 async function fromYaml(text: string): Promise<Reading> {
@@ -56,7 +61,10 @@ function shapeOf(top: Tree): Shape {
   const pairs = top.pairs();
   if (!pairs) {
     const hint = top.items() ? 'the list belongs below the key "images"' : undefined;
-    return { images: [], flaws: [top.value === null ? flaws.nothing(top.at) : flaws.unlike(top, 'the file', 'a map with "images"', hint)] };
+    return {
+      images: [],
+      flaws: [top.value === null ? flaws.nothing(top.at) : flaws.unlike(top, 'the file', 'a map with "images"', hint)],
+    };
   }
   const unknown = pairs.filter(({ key }) => !topLevel.includes(key) && key !== '$schema');
   const shape: Shape = { images: [], flaws: unknown.map(unknownKey) };

@@ -5,7 +5,11 @@ import { entryOf, isMap } from './tree.ts';
 import type { Entry, Mistake } from './types.ts';
 
 /** The job of a line of JSON Lines; of a line that is no JSON the first mistake, because it makes the others. */
-export function readJsonLine(line: string, number: number, index: number): Entry | (Entry | Mistake)[] | Promise<Mistake[]> {
+export function readJsonLine(
+  line: string,
+  number: number,
+  index: number,
+): Entry | (Entry | Mistake)[] | Promise<Mistake[]> {
   const locate: Locate = (at) => ({ line: number, column: at + 1 });
   const reading = readJson(line);
   if (!reading) return firstFlaw(line).then((flaw) => [mistakeOf(flaw, locate)]);

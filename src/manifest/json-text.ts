@@ -30,7 +30,7 @@ export function measure(text: string, limits: { depth: number; values: number })
 
 /** Calls `found` for each key of the map that begins at `start`, with its own and its value's offset. */
 export function eachKey(text: string, start: number, found: (key: string, at: number, valueAt: number) => void): void {
-  for (let at = skipBlanks(text, start + 1); text.charCodeAt(at) !== closeMap; ) {
+  for (let at = skipBlanks(text, start + 1); text.charCodeAt(at) !== closeMap;) {
     const end = closingQuote(text, at);
     const valueAt = skipBlanks(text, skipBlanks(text, end + 1) + 1);
     const raw = text.slice(at + 1, end);
@@ -42,7 +42,8 @@ export function eachKey(text: string, start: number, found: (key: string, at: nu
 /** The offset of each element of the list that begins at `start`. */
 export function elements(text: string, start: number): number[] {
   const found = [];
-  for (let at = skipBlanks(text, start + 1); text.charCodeAt(at) !== closeList; at = nextElement(text, at)) found.push(at);
+  for (let at = skipBlanks(text, start + 1); text.charCodeAt(at) !== closeList; at = nextElement(text, at))
+    found.push(at);
   return found;
 }
 

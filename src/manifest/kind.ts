@@ -26,7 +26,10 @@ export function kindOfName(file: string, shown: string): Kind | undefined {
   const extension = path.extname(file).toLowerCase();
   const kind = byExtension[extension];
   if (kind !== undefined || extension === '') return kind;
-  throw usageError(`${shown} is no batch file by its name`, `known are ${Object.keys(byExtension).join(' ')}; anything else from stdin: imggen batch - < file`);
+  throw usageError(
+    `${shown} is no batch file by its name`,
+    `known are ${Object.keys(byExtension).join(' ')}; anything else from stdin: imggen batch - < file`,
+  );
 }
 
 /** The kind that the content tells: JSON Lines when a brace comes first, else text. */
@@ -50,10 +53,15 @@ interface Look {
 const documents: readonly Look[] = [
   {
     name: 'YAML',
-    pattern: /^(?:---(?:\s|$)|%YAML\s|(?:images|defaults|\$schema)\s*:(?:\s|$)|-\s+(?:prompt|prompt-file|out|name)\s*:(?:\s|$))/,
+    pattern:
+      /^(?:---(?:\s|$)|%YAML\s|(?:images|defaults|\$schema)\s*:(?:\s|$)|-\s+(?:prompt|prompt-file|out|name)\s*:(?:\s|$))/,
     extension: '.yaml',
   },
-  { name: 'a JSON document', pattern: /^(?:\{\s*$|\[\s*(?:$|[{[])|\{\s*"(?:images|defaults|\$schema)"\s*:)/, extension: '.json' },
+  {
+    name: 'a JSON document',
+    pattern: /^(?:\{\s*$|\[\s*(?:$|[{[])|\{\s*"(?:images|defaults|\$schema)"\s*:)/,
+    extension: '.json',
+  },
 ];
 /** What is something else than the kind that a file's name, or its first character, says. */
 const lookalikes: Readonly<Record<'json-lines' | 'text', readonly Look[]>> = {
@@ -65,12 +73,21 @@ const lookalikes: Readonly<Record<'json-lines' | 'text', readonly Look[]>> = {
  * The mistake of giving something else for JSON Lines or text: each line of it would be a prompt, and cost money.
  * @param line the first one that declares something
  */
-export function lookalike(line: string, number: number, kind: 'json-lines' | 'text', { isStdin }: Source): Mistake | undefined {
+export function lookalike(
+  line: string,
+  number: number,
+  kind: 'json-lines' | 'text',
+  { isStdin }: Source,
+): Mistake | undefined {
   const text = line.trimStart();
   const look = lookalikes[kind].find(({ pattern }) => pattern.test(text));
   if (!look) return undefined;
   const at = { line: number, column: line.length - text.length + 1 };
   return isStdin
-    ? { at, message: `stdin looks like ${look.name}, but holds JSON Lines or a prompt a line`, hint: 'give the name of the file' }
+    ? {
+        at,
+        message: `stdin looks like ${look.name}, but holds JSON Lines or a prompt a line`,
+        hint: 'give the name of the file',
+      }
     : { at, message: `this looks like ${look.name}`, hint: `give the file a name that ends in ${look.extension}` };
 }

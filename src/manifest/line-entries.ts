@@ -7,7 +7,10 @@ import { readTextLine } from './text-line.ts';
 import type { Entry, Mistake } from './types.ts';
 
 type Declared = Entry | readonly (Entry | Mistake)[] | undefined;
-const readers: Record<'json-lines' | 'text', (line: string, number: number, index: number) => Declared | Promise<Declared>> = {
+const readers: Record<
+  'json-lines' | 'text',
+  (line: string, number: number, index: number) => Declared | Promise<Declared>
+> = {
   'json-lines': readJsonLine,
   text: readTextLine,
 };
@@ -16,7 +19,11 @@ const readers: Record<'json-lines' | 'text', (line: string, number: number, inde
  * The jobs of a file that declares one a line. What cannot be read is a mistake, and the next line goes on.
  * @param limit of a line, in bytes
  */
-export async function* lineEntries(source: Source, kind: 'json-lines' | 'text', limit: number): AsyncGenerator<Entry | Mistake, void> {
+export async function* lineEntries(
+  source: Source,
+  kind: 'json-lines' | 'text',
+  limit: number,
+): AsyncGenerator<Entry | Mistake, void> {
   const read = readers[kind];
   let index = 0;
   for await (const { first, lines } of linesOf(source.chunks(), limit)) {

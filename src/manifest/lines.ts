@@ -14,7 +14,10 @@ export interface Batch {
  * A text in lines, as many at a time as a chunk holds: a step of an async iteration costs more than a line.
  * @param limit of a line, in bytes
  */
-export async function* linesOf(chunks: AsyncIterable<Buffer> | Iterable<Buffer>, limit: number): AsyncGenerator<Batch, void> {
+export async function* linesOf(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  limit: number,
+): AsyncGenerator<Batch, void> {
   let first = 1;
   let held: Buffer[] = [];
   let heldLength = 0;
@@ -42,7 +45,7 @@ function split(bytes: Buffer, first: number, limit: number): readonly (string | 
     return (first === 1 ? withoutMark(text) : text).split('\n');
   }
   const lines: (string | Mistake)[] = [];
-  for (let at = 0; at <= bytes.length; ) {
+  for (let at = 0; at <= bytes.length;) {
     const end = bytes.indexOf(newline, at);
     const line = bytes.subarray(at, end < 0 ? bytes.length : end);
     lines.push(readLine(line, first + lines.length, limit));

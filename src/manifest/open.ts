@@ -63,6 +63,7 @@ async function readWhole(source: Source, kind: 'yaml' | 'json', limit: number): 
   const bytes = Buffer.concat(chunks);
   if (isText(bytes)) return await readDocument(withoutMark(bytes.toString()), kind);
   const mistakes: Mistake[] = [];
-  for await (const { lines } of linesOf([bytes], length)) mistakes.push(...lines.filter((line) => typeof line !== 'string'));
+  for await (const { lines } of linesOf([bytes], length))
+    mistakes.push(...lines.filter((line) => typeof line !== 'string'));
   return { defaults: [], parts: mistakes };
 }

@@ -28,7 +28,8 @@ export async function openFile(file: string, shown: string): Promise<Source> {
     const about = await handle.stat();
     if (about.isDirectory()) throw usageError(`${shown} is a directory`);
     // A pipe can be read only once, and would have its lock file beside it.
-    if (!about.isFile()) throw usageError(`${shown} is not a file`, 'what comes out of a pipe is read from stdin: imggen batch -');
+    if (!about.isFile())
+      throw usageError(`${shown} is not a file`, 'what comes out of a pipe is read from stdin: imggen batch -');
     return new FileSource(handle, shown, { about });
   } catch (error) {
     await handle?.close();
@@ -40,7 +41,11 @@ export async function openFile(file: string, shown: string): Promise<Source> {
  * Copies a stream into a private file that is gone when the process is. Throws ImggenError `usage` when there is more
  * than `limit` bytes, `output` when the file cannot be written; what the stream throws it leaves as it is.
  */
-export async function spoolStream(stream: AsyncIterable<Uint8Array>, directory: string, limit: number): Promise<Source> {
+export async function spoolStream(
+  stream: AsyncIterable<Uint8Array>,
+  directory: string,
+  limit: number,
+): Promise<Source> {
   const file = path.join(directory, `stdin-${randomUUID()}`);
   const handle = await writing(directory, async () => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -89,7 +94,7 @@ class FileSource implements Source {
   async *chunks(): AsyncGenerator<Buffer, void> {
     await this.#refuseChanged();
     const buffer = Buffer.allocUnsafe(chunkSize);
-    for (let position = 0; ; ) {
+    for (let position = 0; ;) {
       const length = await this.#read(buffer, position);
       if (length === 0) return;
       yield buffer.subarray(0, length);
@@ -101,7 +106,8 @@ class FileSource implements Source {
   async #refuseChanged(): Promise<void> {
     if (!this.#about) return;
     const { size, mtimeMs } = await this.#handle.stat();
-    if (size !== this.#about.size || mtimeMs !== this.#about.mtimeMs) throw usageError(`${this.shown} was changed while it was read`);
+    if (size !== this.#about.size || mtimeMs !== this.#about.mtimeMs)
+      throw usageError(`${this.shown} was changed while it was read`);
   }
 
   async #read(buffer: Buffer, position: number): Promise<number> {

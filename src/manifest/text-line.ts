@@ -8,6 +8,12 @@ export function readTextLine(line: string, number: number, index: number): Entry
   const text = line.trim();
   if (text.startsWith('#')) return undefined;
   const at = { line: number, column: line.indexOf(text) + 1 };
-  const prompt: Field = { key: 'prompt', value: text.startsWith('\\#') ? text.slice(1) : text, at, valueAt: at, within: () => at };
+  const prompt: Field = {
+    key: 'prompt',
+    value: text.startsWith('\\#') ? text.slice(1) : text,
+    at,
+    valueAt: at,
+    within: () => at,
+  };
   return { index, at, fields: [prompt] };
 }

@@ -28,7 +28,10 @@ export function parseYaml(text: string): { contents: ParsedNode | undefined; fla
   }
   tokens.push(...parser.end());
   const [first, second] = tokens.filter((token) => token.type === 'document');
-  if (second) return failed([{ at: second.offset, message: 'a second document begins here', hint: 'one file holds one document' }]);
+  if (second)
+    return failed([
+      { at: second.offset, message: 'a second document begins here', hint: 'one file holds one document' },
+    ]);
   // The composer recurses, and at the end of the stack V8 may end the whole process instead of throwing.
   const tooDeep = first?.value && deeperThan(depthLimit, first.value);
   if (tooDeep !== undefined) return failed([flaws.tooDeep(tooDeep)]);
@@ -58,6 +61,7 @@ function flawOf({ code, message, pos: [at] }: YAMLError): Flaw {
   if (code === 'NON_STRING_KEY') return { at, message: 'a key must be a text' };
   // Some messages quote the text, however long it is.
   const short = message.length > 120 ? `${message.slice(0, 120)}…` : message;
-  if (code === 'TAG_RESOLVE_FAILED') return { at, message: short.replace(/^Unresolved/, 'unknown'), hint: 'tags are not needed here' };
+  if (code === 'TAG_RESOLVE_FAILED')
+    return { at, message: short.replace(/^Unresolved/, 'unknown'), hint: 'tags are not needed here' };
   return { at, message: short.slice(0, 1).toLowerCase() + short.slice(1) };
 }

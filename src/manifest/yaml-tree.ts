@@ -43,7 +43,12 @@ export class YamlTree implements Tree {
   }
 
   static list(at: number, items: readonly YamlTree[]): YamlTree {
-    return new YamlTree(at, items.map(({ value }) => value), undefined, items);
+    return new YamlTree(
+      at,
+      items.map(({ value }) => value),
+      undefined,
+      items,
+    );
   }
 
   static map(at: number, pairs: readonly YamlPair[]): YamlTree {

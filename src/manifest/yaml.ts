@@ -42,16 +42,23 @@ class Reader {
   #written(node: Exclude<ParsedNode, Alias.Parsed>, depth: number): YamlTree {
     const [at] = node.range;
     if (isMap(node)) return this.#map(at, node.items as never, depth);
-    if (isSeq(node)) return YamlTree.list(at, node.items.map((item) => this.read(item, depth + 1)));
+    if (isSeq(node))
+      return YamlTree.list(
+        at,
+        node.items.map((item) => this.read(item, depth + 1)),
+      );
     const value = node.value as string | number | boolean | null;
-    return typeof value !== 'number' || Number.isFinite(value) ? YamlTree.scalar(at, value) : this.#nothing(flaws.noNumber(at));
+    return typeof value !== 'number' || Number.isFinite(value)
+      ? YamlTree.scalar(at, value)
+      : this.#nothing(flaws.noNumber(at));
   }
 
   #alias({ source, range: [at] }: Alias.Parsed, depth: number): YamlTree {
     const tree = this.#anchors.get(source);
     if (!tree) {
       const name = quoted(source);
-      if (this.#anchors.has(source)) return this.#nothing({ at, message: `the alias ${name} stands for what it is in` });
+      if (this.#anchors.has(source))
+        return this.#nothing({ at, message: `the alias ${name} stands for what it is in` });
       return this.#nothing({ at, message: `no anchor ${name} stands before this alias` });
     }
     if (depth + tree.height > depthLimit + 1) return this.#nothing(flaws.tooDeep(at));
@@ -61,11 +68,18 @@ class Reader {
     return this.#nothing({ at, message: 'the aliases stand for too much', hint: anySize });
   }
 
-  #map(at: number, items: readonly { key: Scalar.Parsed & { value: string }; value: ParsedNode | null }[], depth: number): YamlTree {
+  #map(
+    at: number,
+    items: readonly { key: Scalar.Parsed & { value: string }; value: ParsedNode | null }[],
+    depth: number,
+  ): YamlTree {
     const pairs = new Map<string, YamlPair>();
     const seen = new Set<string>();
     const merged: YamlTree[] = [];
-    for (const { key: { value: key, type, range, anchor }, value: node } of items) {
+    for (const {
+      key: { value: key, type, range, anchor },
+      value: node,
+    } of items) {
       if (anchor !== undefined) this.#anchors.set(anchor, YamlTree.scalar(range[0], key));
       const isMerge = key === '<<' && type === 'PLAIN';
       const value = node ? this.read(node, depth + 1) : YamlTree.scalar(range[1], null);
@@ -76,7 +90,8 @@ class Reader {
       seen.add(name);
     }
     // What the map itself says comes first, then the first of what is merged.
-    for (const tree of merged) for (const pair of tree.pairs() ?? []) if (!pairs.has(pair.key)) pairs.set(pair.key, pair);
+    for (const tree of merged)
+      for (const pair of tree.pairs() ?? []) if (!pairs.has(pair.key)) pairs.set(pair.key, pair);
     return YamlTree.map(at, [...pairs.values()]);
   }
 

@@ -37,23 +37,32 @@ function parseKey(line: string): Secret {
   }
 }
 
-function firstLine(command: string, env: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<string> {
+function firstLine(
+  command: string,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = exec(command, { env, signal, timeout: commandTimeoutMs, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
-      if (signal.aborted) return reject(signal.reason);
-      if (!error) return resolve(stdout.split(/\r?\n/, 1)[0] ?? '');
-      // Ctrl-C goes to both, and the command may end first.
-      if (error.signal === 'SIGINT' || error.code === 130) return reject(new ImggenError('interrupted', 'interrupted'));
-      // The command's text may hold a secret and its output is one: only its own complaint is shown.
-      const complaint = stderr.trim().split('\n').at(-1);
-      const how = error.killed ? 'it took too long' : `it ended with code ${error.code}`;
-      reject(
-        new ImggenError('no_api_key', 'apiKeyCommand failed', {
-          cause: complaint ? `${how}: ${complaint}` : how,
-          hint: 'see: imggen config get apiKeyCommand',
-        }),
-      );
-    });
+    const child = exec(
+      command,
+      { env, signal, timeout: commandTimeoutMs, maxBuffer: 1 << 20 },
+      (error, stdout, stderr) => {
+        if (signal.aborted) return reject(signal.reason);
+        if (!error) return resolve(stdout.split(/\r?\n/, 1)[0] ?? '');
+        // Ctrl-C goes to both, and the command may end first.
+        if (error.signal === 'SIGINT' || error.code === 130)
+          return reject(new ImggenError('interrupted', 'interrupted'));
+        // The command's text may hold a secret and its output is one: only its own complaint is shown.
+        const complaint = stderr.trim().split('\n').at(-1);
+        const how = error.killed ? 'it took too long' : `it ended with code ${error.code}`;
+        reject(
+          new ImggenError('no_api_key', 'apiKeyCommand failed', {
+            cause: complaint ? `${how}: ${complaint}` : how,
+            hint: 'see: imggen config get apiKeyCommand',
+          }),
+        );
+      },
+    );
     child.stdin?.end();
   });
 }

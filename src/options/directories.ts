@@ -9,8 +9,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function directories(env: Environment, platform: string, home: string): Directories {
   const windows = platform === 'win32';
-  const config = windows ? (env.APPDATA ?? join(home, 'AppData', 'Roaming')) : absolute(env.XDG_CONFIG_HOME, join(home, '.config'));
-  const state = windows ? (env.LOCALAPPDATA ?? join(home, 'AppData', 'Local')) : absolute(env.XDG_STATE_HOME, join(home, '.local', 'state'));
+  const config = windows
+    ? (env.APPDATA ?? join(home, 'AppData', 'Roaming'))
+    : absolute(env.XDG_CONFIG_HOME, join(home, '.config'));
+  const state = windows
+    ? (env.LOCALAPPDATA ?? join(home, 'AppData', 'Local'))
+    : absolute(env.XDG_STATE_HOME, join(home, '.local', 'state'));
   return {
     config: env.IMGGEN_CONFIG_DIR || join(config, 'imggen'),
     state: env.IMGGEN_STATE_DIR || join(state, windows ? 'imggen-state' : 'imggen'),

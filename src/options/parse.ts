@@ -64,14 +64,20 @@ export function integer(min: number, max: number): Parse<number> {
 const longestSide = 16_384;
 
 /** A size in pixels, of which one side may be left out: `800x600`, `800x`, `x600`. */
-export const dimensions: Parse<string> = parser({ type: 'string', pattern: '^\\s*(\\d{1,5}\\s*[xX×]\\s*\\d{0,5}|[xX×]\\s*\\d{1,5})\\s*$' }, (value) => {
-  const [, width = '', height = ''] = /^(\d{0,5})\s*[x×]\s*(\d{0,5})$/i.exec(value.trim()) ?? [];
-  const sides = [width, height].filter((side) => side !== '').map(Number);
-  if (sides.length === 0 || sides.some((side) => side < 1 || side > longestSide)) {
-    throw new InvalidValue(`is not a size with sides from 1 to ${longestSide}`, '800x600, or with one side 800x, x600');
-  }
-  return [width, height].map((side) => (side === '' ? '' : Number(side))).join('x');
-});
+export const dimensions: Parse<string> = parser(
+  { type: 'string', pattern: '^\\s*(\\d{1,5}\\s*[xX×]\\s*\\d{0,5}|[xX×]\\s*\\d{1,5})\\s*$' },
+  (value) => {
+    const [, width = '', height = ''] = /^(\d{0,5})\s*[x×]\s*(\d{0,5})$/i.exec(value.trim()) ?? [];
+    const sides = [width, height].filter((side) => side !== '').map(Number);
+    if (sides.length === 0 || sides.some((side) => side < 1 || side > longestSide)) {
+      throw new InvalidValue(
+        `is not a size with sides from 1 to ${longestSide}`,
+        '800x600, or with one side 800x, x600',
+      );
+    }
+    return [width, height].map((side) => (side === '' ? '' : Number(side))).join('x');
+  },
+);
 
 /** A number of seconds above 0 and up to one day, as setTimeout can hold. */
 export const seconds: Parse<number> = parser({ type: 'number', exclusiveMinimum: 0, maximum: 86_400 }, (value) => {
@@ -103,7 +109,8 @@ export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<
 export const baseUrl: Parse<string> = parser({ type: 'string', pattern: '^\\s*[hH][tT][tT][pP][sS]?:' }, (value) => {
   const url = tryUrl(value);
   if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
-  if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  if (url.username || url.password)
+    throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
   // An empty query is in the text of the URL alone.
   if (/[?#]/.test(url.href)) throw new InvalidValue('has a query or a fragment');
   return url.href.replace(/\/+$/, '');
@@ -115,7 +122,8 @@ export const taskUrl: Parse<string> = parser({ type: 'string', pattern: '[{]task
   if (!template.includes('{task_id}')) throw new InvalidValue('has no {task_id} in it');
   const [url, other] = ['x', 'y'].map((id) => tryUrl(template.replaceAll('{task_id}', id)));
   if (!url || !/^https?:\/\//i.test(template)) throw new InvalidValue('is not an http(s) URL');
-  if (url.username || url.password) throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  if (url.username || url.password)
+    throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
   // The server gives the id: it must not choose where the key goes.
   if (url.origin !== other?.origin) throw new InvalidValue('has {task_id} in the name of its host');
   return template;
@@ -139,8 +147,17 @@ const typeNames: Readonly<Record<ValueSchema['type'], string>> = {
 /** Why a value of a file with types is not what its schema says; undefined when it is. */
 export function mismatchOf(value: unknown, schema: ValueSchema): { message: string; hint?: string } | undefined {
   const { type, enum: values } = schema;
-  const isType = type === 'integer' ? Number.isSafeInteger(value) : type === 'number' ? Number.isFinite(value) : typeof value === type;
-  if (!isType) return { message: `is not ${typeNames[type]}`, ...(type === 'string' && typeof value !== 'object' && { hint: 'put it in quotes' }) };
+  const isType =
+    type === 'integer'
+      ? Number.isSafeInteger(value)
+      : type === 'number'
+        ? Number.isFinite(value)
+        : typeof value === type;
+  if (!isType)
+    return {
+      message: `is not ${typeNames[type]}`,
+      ...(type === 'string' && typeof value !== 'object' && { hint: 'put it in quotes' }),
+    };
   // What is left of the schema, parsing says better.
   if (values && !values.includes(value as string)) return { message: 'is not a known value', hint: values.join(', ') };
   return undefined;

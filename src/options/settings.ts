@@ -11,7 +11,20 @@ import {
   sizes,
   styles,
 } from '../request/fields.ts';
-import { baseUrl, boolean, dimensions, integer, InvalidValue, oneOf, type Parse, seconds, secret, suggested, taskUrl, text } from './parse.ts';
+import {
+  baseUrl,
+  boolean,
+  dimensions,
+  integer,
+  InvalidValue,
+  oneOf,
+  type Parse,
+  seconds,
+  secret,
+  suggested,
+  taskUrl,
+  text,
+} from './parse.ts';
 
 type Group = 'Image' | 'Files' | 'Output' | 'API';
 
@@ -70,7 +83,13 @@ export const settings = {
     parse: oneOf<Format>(formats, { jpg: 'jpeg' }),
     fallback: undefined,
   }),
-  model: setting({ group: 'Image', flag: '-m, --model <id>', help: 'the model', parse: text, fallback: 'gpt-image-1.5' }),
+  model: setting({
+    group: 'Image',
+    flag: '-m, --model <id>',
+    help: 'the model',
+    parse: text,
+    fallback: 'gpt-image-1.5',
+  }),
   quality: setting({
     group: 'Image',
     flag: '--quality <value>',
@@ -106,7 +125,13 @@ export const settings = {
     parse: oneOf(responseFormats),
     fallback: undefined,
   }),
-  user: setting({ group: 'Image', flag: '--user <id>', help: "your end user's id, passed to the API", parse: text, fallback: undefined }),
+  user: setting({
+    group: 'Image',
+    flag: '--user <id>',
+    help: "your end user's id, passed to the API",
+    parse: text,
+    fallback: undefined,
+  }),
   compression: setting({
     group: 'Image',
     flag: '--compression <0-100>',
@@ -170,7 +195,13 @@ export const settings = {
     parse: boolean,
     fallback: true,
   }),
-  quiet: setting({ group: 'Output', flag: '-q, --quiet', help: 'nothing on stderr but errors', parse: boolean, fallback: false }),
+  quiet: setting({
+    group: 'Output',
+    flag: '-q, --quiet',
+    help: 'nothing on stderr but errors',
+    parse: boolean,
+    fallback: false,
+  }),
   verbose: setting({
     group: 'Output',
     flag: '--verbose',
@@ -178,7 +209,13 @@ export const settings = {
     parse: boolean,
     fallback: false,
   }),
-  stream: setting({ group: 'API', flag: '--stream', help: "ask for the API's streaming mode", parse: boolean, fallback: false }),
+  stream: setting({
+    group: 'API',
+    flag: '--stream',
+    help: "ask for the API's streaming mode",
+    parse: boolean,
+    fallback: false,
+  }),
   timeout: setting({
     group: 'API',
     flag: '--timeout <seconds>',
@@ -215,7 +252,12 @@ export const settings = {
     fallback: false,
     places: ['flag', 'env'],
   }),
-  apiKey: setting({ help: 'the API key; stored by imggen login', parse: secret, fallback: undefined, places: ['env', 'file'] }),
+  apiKey: setting({
+    help: 'the API key; stored by imggen login',
+    parse: secret,
+    fallback: undefined,
+    places: ['env', 'file'],
+  }),
   apiKeyCommand: setting({
     help: 'a command whose first line of output is the API key',
     parse: text,

@@ -2,15 +2,7 @@ import { backgrounds, formats, moderations, qualities, responseFormats, sizes, s
 
 /** A field that only some models take. */
 export type OptionalField =
-  | 'stream'
-  | 'background'
-  | 'moderation'
-  | 'compression'
-  | 'format'
-  | 'quality'
-  | 'responseFormat'
-  | 'style'
-  | 'user';
+  'stream' | 'background' | 'moderation' | 'compression' | 'format' | 'quality' | 'responseFormat' | 'style' | 'user';
 
 export interface Model {
   /** The family's name, as it is shown. */

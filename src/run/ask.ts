@@ -29,7 +29,13 @@ const surelyNot: readonly ErrorCode[] = [
  * images that stood in it are on the disk. When it throws, the journal says whether the generation may have happened,
  * and has every image that had arrived whole.
  */
-export async function ask(plan: Plan, values: Values, receiver: AnswerReceiver, log: RunLog, services: Services): Promise<void> {
+export async function ask(
+  plan: Plan,
+  values: Values,
+  receiver: AnswerReceiver,
+  log: RunLog,
+  services: Services,
+): Promise<void> {
   const { http, progress } = services;
   const { n, model } = plan.request;
   // Whether the last try may have been processed, and whether one before it may.

@@ -60,7 +60,9 @@ export async function decodeAnswer(
 }
 
 function redirectOf({ headers: { location } }: Answer): string {
-  return location === undefined ? 'it is a redirect to nowhere' : `it redirects to ${location}, which a request with a key does not follow`;
+  return location === undefined
+    ? 'it is a redirect to nowhere'
+    : `it redirects to ${location}, which a request with a key does not follow`;
 }
 
 /** A document in which `redact` has been over every text, keys included; but not over URLs, which must still work. */

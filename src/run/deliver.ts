@@ -48,7 +48,10 @@ export function partPlace(names: TargetNames | undefined, state: string): PartPl
 }
 
 /** A public API has no reason to send anybody into their own network; one that is there itself has. */
-export async function downloadOptions(baseUrl: string, { retries, allowPrivateDownloads }: Values): Promise<DownloadOptions> {
+export async function downloadOptions(
+  baseUrl: string,
+  { retries, allowPrivateDownloads }: Values,
+): Promise<DownloadOptions> {
   return { retries, publicOnly: !allowPrivateDownloads && !(await isPrivateUrl(baseUrl)) };
 }
 
@@ -116,7 +119,9 @@ async function place(
   { names }: DeliveryOptions,
   services: Services,
 ): Promise<SavedImage> {
-  const { path, ...facts } = names ? await nameIt(stored, index, log, names, services) : await emitIt(stored, index, log, services);
+  const { path, ...facts } = names
+    ? await nameIt(stored, index, log, names, services)
+    : await emitIt(stored, index, log, services);
   log.add({ type: 'saved', index, path: names ? resolve(path) : path, facts });
   await removePart(stored.part);
   return { ...facts, path };
@@ -133,21 +138,39 @@ async function nameIt(
   const { facts } = stored;
   const path = await saveImage(stored, names, index);
   const planned = names.naming.targets[index - 1]?.path;
-  if (names.naming.collision === 'overwrite' && planned !== undefined && path !== planned && extname(path) === extname(planned)) {
+  if (
+    names.naming.collision === 'overwrite' &&
+    planned !== undefined &&
+    path !== planned &&
+    extname(path) === extname(planned)
+  ) {
     onWarning(`${planned} was changed meanwhile, and stays; the image is ${path}`);
   }
-  if (facts.format !== asked.format && !asked.edit?.convert) onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
+  if (facts.format !== asked.format && !asked.edit?.convert)
+    onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
   // That of an edited image stands beside the result.
   if (asked.sidecar && answered && !asked.edit) {
     const document = sidecarDocument(asked, answered, index, facts);
-    const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, names.mayReplace(`${path}.json`));
+    const written = await saveSidecar(
+      path,
+      document,
+      `${asked.run}-${index}-sidecar`,
+      names.mayReplace(`${path}.json`),
+    );
     if (!written) onWarning(`${path}.json exists and stays as it is`);
   }
   return { ...facts, path };
 }
 
-async function emitIt(stored: StoredPart, index: number, { run: { asked } }: RunLog, { emit }: Services): Promise<SavedImage> {
-  const shown = asked.edit ? await makePart(stored.part, asked.edit, stored.part, `${asked.run}-${index}-result`) : stored;
+async function emitIt(
+  stored: StoredPart,
+  index: number,
+  { run: { asked } }: RunLog,
+  { emit }: Services,
+): Promise<SavedImage> {
+  const shown = asked.edit
+    ? await makePart(stored.part, asked.edit, stored.part, `${asked.run}-${index}-result`)
+    : stored;
   try {
     for await (const chunk of createReadStream(shown.part)) {
       if (!(await emit(chunk as Buffer))) throw new UnreadOutput('incomplete', 'nobody reads stdout any more');

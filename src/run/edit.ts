@@ -28,7 +28,10 @@ export function editOf({ resize, fit, convert, convertQuality }: EditValues): Ed
 export function checkEdit({ resize, fit, convert }: Edit, format: string): void {
   const sides = resize === null || fit === 'inside' ? [] : [resize.width ?? 0, resize.height ?? 0];
   if ((convert ?? format) !== 'webp' || Math.max(0, ...sides) <= longestWebpSide) return;
-  throw usageError(`webp has no sides of more than ${longestWebpSide} pixels`, 'choose a smaller size, or another format');
+  throw usageError(
+    `webp has no sides of more than ${longestWebpSide} pixels`,
+    'choose a smaller size, or another format',
+  );
 }
 
 /** Reads `800x600`, as the setting was checked to be. */

@@ -44,7 +44,10 @@ export async function makePart(original: string, edit: Edit, target: string, nam
     await convertImage(original, edit, part.path);
     await part.finish();
     const facts = await inspectFile(part.path);
-    if (!facts) throw new ImggenError('incomplete', 'the image cannot be converted', { cause: 'what comes out is no whole image' });
+    if (!facts)
+      throw new ImggenError('incomplete', 'the image cannot be converted', {
+        cause: 'what comes out is no whole image',
+      });
     return { part: part.path, facts };
   } catch (error) {
     await part.discard();

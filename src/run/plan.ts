@@ -83,7 +83,9 @@ export function planRun(job: Job, settings: Resolved): Plan {
 
 /** No secret, only rare: node:crypto would take a tenth of a dry run. */
 function newId(at: Date): string {
-  const chance = Math.floor(Math.random() * 2 ** 32).toString(16).padStart(8, '0');
+  const chance = Math.floor(Math.random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
   return `${idTime(at)}-${chance}`;
 }
 
@@ -92,12 +94,14 @@ function placeOf({ values, origins }: Resolved): { to: Destination; edit: Edit |
   const { out, convert } = values;
   const isConverted = convert !== undefined;
   // What was typed outranks a template from the environment or the config file.
-  const template = origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted) ? undefined : values.name;
+  const template =
+    origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted) ? undefined : values.name;
   const to = destination(out, template, isConverted);
   const named = formatOfDestination(to);
   if (!isConverted || named === undefined || named === convert) return { to, edit: editOf(values) };
   // As a name does a format, it outranks a conversion from the environment or the config file.
-  if (origins.convert !== 'flag') return { to: destination(out, template), edit: editOf({ ...values, convert: undefined }) };
+  if (origins.convert !== 'flag')
+    return { to: destination(out, template), edit: editOf({ ...values, convert: undefined }) };
   const where = template === undefined ? `-o ${out}` : `--name ${template}`;
   throw usageError(`--convert ${convert} and ${where} do not agree`, 'the name is that of the converted image');
 }
@@ -117,8 +121,21 @@ function chosenFormat(
 }
 
 function draftOf({ prompt, extra }: Job, values: Resolved['values'], format: Format | undefined): RequestDraft {
-  const { model, count, size, quality, background, moderation, style, responseFormat, user, compression, stream } = values;
-  const given = { n: count, size, format, quality, background, moderation, style, responseFormat, user, compression, stream };
+  const { model, count, size, quality, background, moderation, style, responseFormat, user, compression, stream } =
+    values;
+  const given = {
+    n: count,
+    size,
+    format,
+    quality,
+    background,
+    moderation,
+    style,
+    responseFormat,
+    user,
+    compression,
+    stream,
+  };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { ...set, prompt, model, extra };
 }

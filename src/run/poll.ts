@@ -26,12 +26,20 @@ export async function pollTask(
   const deadline = Date.now() + timeout * 1000;
   progress.step(`waiting for task ${pending.taskId}`);
   let reply = pending;
-  for (let waitMs = firstWaitMs; reply.pending && Date.now() + waitMs < deadline; waitMs = Math.min(waitMs * 1.5, longestWaitMs)) {
+  for (
+    let waitMs = firstWaitMs;
+    reply.pending && Date.now() + waitMs < deadline;
+    waitMs = Math.min(waitMs * 1.5, longestWaitMs)
+  ) {
     await http.wait(waitMs);
     try {
       const key = await apiKey();
       await receiver.discard();
-      const answer = await http.get(url, { authorization: `Bearer ${key.reveal()}` }, { redirects: 0, timeoutMs: deadline - Date.now() });
+      const answer = await http.get(
+        url,
+        { authorization: `Bearer ${key.reveal()}` },
+        { redirects: 0, timeoutMs: deadline - Date.now() },
+      );
       reply = { ...(await decodeAnswer(answer, receiver, services)), taskId: pending.taskId };
     } catch (error) {
       if (!isPassing(error)) throw error;

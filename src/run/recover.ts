@@ -26,7 +26,12 @@ async function recoverAnswer(log: RunLog, place: PartPlace): Promise<void> {
     if (await inspectFile(part)) whole.push(part);
   }
   if (problem === null) {
-    log.add({ type: 'unknown', code: 'interrupted', message: 'the process ended before the answer was complete', requestId: null });
+    log.add({
+      type: 'unknown',
+      code: 'interrupted',
+      message: 'the process ended before the answer was complete',
+      requestId: null,
+    });
   }
   if (whole.length === 0) return;
   const nothing = { usage: null, expires: null, taskId: null, taskStatus: null, requestId: null, pending: false };
@@ -52,7 +57,11 @@ async function recoverImage(image: RunImage, log: RunLog, names: TargetNames, pl
 }
 
 /** Removes the temporary files of a run that nothing needs any more. */
-export async function removeLeftovers(log: RunLog, { naming }: TargetNames, { directory, fallback }: PartPlace): Promise<void> {
+export async function removeLeftovers(
+  log: RunLog,
+  { naming }: TargetNames,
+  { directory, fallback }: PartPlace,
+): Promise<void> {
   const kept = new Set(missingImages(log.run).map(({ stored }) => stored?.part));
   const places = [directory, fallback, ...naming.targets.map(({ path }) => dirname(path))];
   for (const path of await leftovers(places, log.run.asked.run)) if (!kept.has(path)) await removePart(path);
@@ -62,7 +71,12 @@ async function leftovers(places: readonly string[], name: string): Promise<strin
   const found: string[] = [];
   for (const place of new Set(places)) {
     const names = await readdir(place).catch(() => []);
-    found.push(...names.filter((entry) => entry.startsWith(temporaryPrefix(name))).sort().map((entry) => join(place, entry)));
+    found.push(
+      ...names
+        .filter((entry) => entry.startsWith(temporaryPrefix(name)))
+        .sort()
+        .map((entry) => join(place, entry)),
+    );
   }
   return found;
 }

@@ -34,7 +34,12 @@ export interface Report {
 }
 
 /** The document of `--json` (CLI.md, "Streams"). */
-export function reportDocument({ run: { asked, answered }, images, failed, elapsedMs }: Report): Record<string, unknown> {
+export function reportDocument({
+  run: { asked, answered },
+  images,
+  failed,
+  elapsedMs,
+}: Report): Record<string, unknown> {
   return {
     run: asked.run,
     request_id: answered?.requestId ?? null,
@@ -52,7 +57,11 @@ export function reportDocument({ run: { asked, answered }, images, failed, elaps
       height,
       ...(original !== undefined && { original }),
     })),
-    failed: failed.map(({ index, reason, original }) => ({ index, reason, ...(original !== undefined && { original }) })),
+    failed: failed.map(({ index, reason, original }) => ({
+      index,
+      reason,
+      ...(original !== undefined && { original }),
+    })),
     usage: answered?.usage ?? null,
     expires: answered?.expires ?? null,
     elapsed_ms: Math.round(elapsedMs),
@@ -60,7 +69,12 @@ export function reportDocument({ run: { asked, answered }, images, failed, elaps
 }
 
 /** The document of one image's sidecar: how it was made, and how to tell that it is unchanged. */
-export function sidecarDocument(asked: Asked, answered: Answered, index: number, facts: ImageFacts): Record<string, unknown> {
+export function sidecarDocument(
+  asked: Asked,
+  answered: Answered,
+  index: number,
+  facts: ImageFacts,
+): Record<string, unknown> {
   const { bytes, sha256, format, width, height } = facts;
   return {
     run: asked.run,

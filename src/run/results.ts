@@ -34,7 +34,11 @@ export async function makeResults(
   const { progress } = services;
   const unmade = unmadeImages(log.run);
   if (unmade.length > 0) progress.step(`converting ${unmade.length === 1 ? 'an image' : `${unmade.length} images`}`);
-  const outcomes = await pMap(unmade, (image) => tryMake(image, edit, log, shownPath(image, delivery), names, services), { concurrency });
+  const outcomes = await pMap(
+    unmade,
+    (image) => tryMake(image, edit, log, shownPath(image, delivery), names, services),
+    { concurrency },
+  );
   await removeOriginals(log);
   return {
     images: outcomes.filter((outcome): outcome is SavedImage => 'path' in outcome),
@@ -87,7 +91,12 @@ async function make(
       edit,
       original: { file: kept && basename(kept), ...saved.facts },
     };
-    const written = await saveSidecar(path, document, `${asked.run}-${index}-sidecar`, names.mayReplace(`${path}.json`));
+    const written = await saveSidecar(
+      path,
+      document,
+      `${asked.run}-${index}-sidecar`,
+      names.mayReplace(`${path}.json`),
+    );
     if (!written) onWarning(`${path}.json exists and stays as it is`);
   }
   log.add({ type: 'made', index, path: resolve(path), facts, original: kept && resolve(kept) });
@@ -95,7 +104,11 @@ async function make(
 }
 
 /** A result stands beside its original; only a planned name replaces a file, and only with --overwrite. */
-function targetOf(index: number, original: string, names: TargetNames): { target: string; collision: 'overwrite' | 'number' } {
+function targetOf(
+  index: number,
+  original: string,
+  names: TargetNames,
+): { target: string; collision: 'overwrite' | 'number' } {
   const { naming } = names;
   const extension = naming.results?.extension ?? null;
   const planned = naming.targets[index - 1]?.path;
@@ -111,6 +124,7 @@ async function removeOriginals({ run: { asked, images } }: RunLog): Promise<void
   for (const { saved, made } of images) {
     if (saved === null || made === null || saved.path === made.path) continue;
     // Another file may have the name by now.
-    if ((await inspectFile(saved.path))?.sha256 === saved.facts.sha256) await rm(saved.path, { force: true }).catch(() => {});
+    if ((await inspectFile(saved.path))?.sha256 === saved.facts.sha256)
+      await rm(saved.path, { force: true }).catch(() => {});
   }
 }

@@ -17,7 +17,12 @@ import type { Services } from './services.ts';
  *
  * @param again also try images that were given up before
  */
-export async function resumeRun(id: string, again: boolean, values: Values, services: Services): Promise<Report | undefined> {
+export async function resumeRun(
+  id: string,
+  again: boolean,
+  values: Values,
+  services: Services,
+): Promise<Report | undefined> {
   const startedAt = Date.now();
   const log = RunLog.claim(services.state, id, services.machine, (error) => {
     services.onWarning(`the journal cannot be written: ${messageOf(error)}`);
@@ -48,7 +53,15 @@ export async function resumeRun(id: string, again: boolean, values: Values, serv
 /** The planned names; an image that was meant for stdout gets one in the current directory. */
 function namesOf({ naming, prompt, n, model, params, format, at, run, edit }: Asked): TargetNames {
   if (naming) return TargetNames.resume(naming);
-  const fields = { prompt, n, model, size: typeof params.size === 'string' ? params.size : 'auto', format: edit?.convert ?? format, at, id: run };
+  const fields = {
+    prompt,
+    n,
+    model,
+    size: typeof params.size === 'string' ? params.size : 'auto',
+    format: edit?.convert ?? format,
+    at,
+    id: run,
+  };
   const to = { kind: 'files', directory: '.', template: undefined, stem: undefined, extension: undefined } as const;
   return TargetNames.plan(to, fields, 'number', false, edit && { original: format, convert: edit.convert });
 }

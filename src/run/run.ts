@@ -68,12 +68,17 @@ function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Ser
 function neverCame({ asked, images, answered }: Run, broken: unknown): FailedImage[] {
   if (answered?.pending) return [];
   const reason = broken === undefined ? `the API returned ${images.length} of ${asked.n} images` : messageOf(broken);
-  return Array.from({ length: Math.max(0, asked.n - images.length) }, (_, k) => ({ index: images.length + k + 1, reason }));
+  return Array.from({ length: Math.max(0, asked.n - images.length) }, (_, k) => ({
+    index: images.length + k + 1,
+    reason,
+  }));
 }
 
 /** The user's interruption, if the run could not end before it. */
 function interruption({ reason }: AbortSignal, run: Run, isBroken: boolean): ImggenError | undefined {
   const missing = missingImages(run).length + unmadeImages(run).length;
   if (!(reason instanceof ImggenError) || (missing === 0 && !isBroken)) return undefined;
-  return new ImggenError(reason.code, reason.message, { hint: `${missing} of ${run.asked.n} images are not saved yet: imggen resume` });
+  return new ImggenError(reason.code, reason.message, {
+    hint: `${missing} of ${run.asked.n} images are not saved yet: imggen resume`,
+  });
 }

@@ -12,7 +12,10 @@ export async function saveImage({ part, facts }: StoredPart, names: TargetNames,
   const target = targets[index - 1];
   const isPlanned = target !== undefined && names.candidates(target, facts.format).next().value === target.path;
   if (isPlanned && names.mayReplace(target.path)) return await replace(part, target.path);
-  const given = await nameOf(part, targets.map(({ path }) => dirname(path)));
+  const given = await nameOf(
+    part,
+    targets.map(({ path }) => dirname(path)),
+  );
   return given ?? ((await claim(part, names.candidates(target, facts.format))) as string);
 }
 
@@ -22,7 +25,12 @@ export async function saveImage({ part, facts }: StoredPart, names: TargetNames,
  *
  * @param name of the part file, which no other of the directory has
  */
-export async function saveSidecar(image: string, document: unknown, name: string, overwrite: boolean): Promise<boolean> {
+export async function saveSidecar(
+  image: string,
+  document: unknown,
+  name: string,
+  overwrite: boolean,
+): Promise<boolean> {
   const path = `${image}.json`;
   const directory = dirname(path);
   const part = await PartFile.create({ directory, fallback: directory }, name);

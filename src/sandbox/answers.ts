@@ -26,9 +26,20 @@ export async function answerGeneration(generation: Generation, context: Context)
       return sized(200, 'application/json', withImages(answer, await paintAll(request, context)));
     }
     case 'openai-url':
-      return json(200, openAi(generation, publishAll(generation, context).map((url) => ({ url }))));
+      return json(
+        200,
+        openAi(
+          generation,
+          publishAll(generation, context).map((url) => ({ url })),
+        ),
+      );
     case 'b64_json': {
-      const answer = JSON.stringify(openAi(generation, Array.from({ length: request.n }, () => ({ b64_json: imageMark }))));
+      const answer = JSON.stringify(
+        openAi(
+          generation,
+          Array.from({ length: request.n }, () => ({ b64_json: imageMark })),
+        ),
+      );
       return sized(200, 'application/json', withImages(answer, await paintAll(request, context)));
     }
   }

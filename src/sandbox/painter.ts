@@ -67,7 +67,10 @@ async function loadSharp(): Promise<typeof Sharp> {
 async function hasFonts(sharp: typeof Sharp): Promise<boolean> {
   // Without its configuration fontconfig complains on stderr, past everything that could stop it.
   if (platform() === 'linux' && !existsSync('/etc/fonts')) return false;
-  const drawn = (letter: string) => sharp(Buffer.from(probe(letter))).raw().toBuffer();
+  const drawn = (letter: string) =>
+    sharp(Buffer.from(probe(letter)))
+      .raw()
+      .toBuffer();
   return !(await drawn('i')).equals(await drawn('W'));
 }
 

@@ -143,9 +143,7 @@ function caption({ width, height, unit }: Canvas, prompt: string, typeface: Type
   const { lines, size } = fit(prompt, typeface, box, sizes);
   const middle = height * 0.31;
   const first = middle - ((lines.length - 1) / 2) * size * lineHeight + size * 0.36;
-  return lines
-    .map((line, row) => shadowed(typeface, line, width / 2, first + row * size * lineHeight, size))
-    .join('');
+  return lines.map((line, row) => shadowed(typeface, line, width / 2, first + row * size * lineHeight, size)).join('');
 }
 
 /** What the picture is, along its lower edge. */

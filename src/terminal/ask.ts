@@ -14,7 +14,10 @@ export async function askSecret(question: string, host: Host): Promise<string> {
   // After Ctrl-D read() never says anything. After an answer stdin is paused too, and that comes just before it.
   const end = new Promise<never>((_resolve, reject) => host.stdin.once('pause', () => setImmediate(reject)));
   try {
-    return await Promise.race([read({ prompt: question, silent: true, input: host.stdin, output: host.stderr.stream }), end]);
+    return await Promise.race([
+      read({ prompt: question, silent: true, input: host.stdin, output: host.stderr.stream }),
+      end,
+    ]);
   } catch {
     throw new ImggenError('interrupted', 'interrupted');
   } finally {

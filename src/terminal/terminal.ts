@@ -9,7 +9,9 @@ export interface TerminalOptions {
 }
 
 /** The colours that are used for people; `level` is 0 where there are none. */
-export type Paint = { readonly level: number } & Readonly<Record<'red' | 'yellow' | 'green' | 'cyan' | 'dim', (text: string) => string>>;
+export type Paint = { readonly level: number } & Readonly<
+  Record<'red' | 'yellow' | 'green' | 'cyan' | 'dim', (text: string) => string>
+>;
 
 const same = (text: string) => text;
 /** Without colours chalk need not be loaded. */

@@ -22,7 +22,9 @@ export function traceLines(exchange: Trace): string[] {
 }
 
 function headerLines(mark: string, headers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(headers).map(([name, value]) => `${mark} ${name}: ${secretHeaders.includes(name) ? '…' : short(hideShortKey(name, value))}`);
+  return Object.entries(headers).map(
+    ([name, value]) => `${mark} ${name}: ${secretHeaders.includes(name) ? '…' : short(hideShortKey(name, value))}`,
+  );
 }
 
 /** A key as short as a word is hidden nowhere else. */

@@ -34,7 +34,12 @@ function isPrivateAddress(address: string): boolean {
 /** Whether a URL's host is this machine, as far as its name says. */
 export function isLoopbackHost(url: string): boolean {
   const host = hostOf(url);
-  return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    host === '::1' ||
+    (isIP(host) === 4 && host.startsWith('127.'))
+  );
 }
 
 /** Whether a URL's host is on this machine or its network; a name that cannot be looked up is not. */
@@ -43,7 +48,9 @@ export async function isPrivateUrl(url: string): Promise<boolean> {
   const host = hostOf(url);
   if (isIP(host)) return isPrivateAddress(host);
   return await new Promise((resolve) => {
-    lookup(host, { all: true }, (error, addresses) => resolve(!error && addresses.some(({ address }) => isPrivateAddress(address))));
+    lookup(host, { all: true }, (error, addresses) =>
+      resolve(!error && addresses.some(({ address }) => isPrivateAddress(address))),
+    );
   });
 }
 

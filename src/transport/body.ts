@@ -4,7 +4,11 @@ import type { Silence } from './silence.ts';
 /** A body as its reader gets it: its errors are translated, its silences are watched, and its end is told of. */
 export async function* watched(
   body: AsyncIterable<Uint8Array>,
-  { silence, translate, end }: { silence: Silence | undefined; translate: (error: unknown) => unknown; end: () => void },
+  {
+    silence,
+    translate,
+    end,
+  }: { silence: Silence | undefined; translate: (error: unknown) => unknown; end: () => void },
 ): AsyncGenerator<Uint8Array, void> {
   try {
     silence?.listen();
@@ -25,7 +29,8 @@ export async function* toTheLast(body: Readable): AsyncGenerator<Uint8Array, voi
   try {
     yield* body;
   } catch (error) {
-    for (let rest = body.read() as Uint8Array | null; rest !== null; rest = body.read() as Uint8Array | null) yield rest;
+    for (let rest = body.read() as Uint8Array | null; rest !== null; rest = body.read() as Uint8Array | null)
+      yield rest;
     throw error;
   }
 }

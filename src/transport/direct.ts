@@ -68,7 +68,8 @@ export class DirectExchange implements Exchange {
 
   #agent({ Agent }: { Agent: typeof http.Agent }, method: Outgoing['method']): http.Agent {
     const key = `${Agent === http.Agent} ${method}`;
-    const known = this.#agents.get(key) ?? afterConnecting(new Agent({ keepAlive: method === 'GET' }), readSizes[method]);
+    const known =
+      this.#agents.get(key) ?? afterConnecting(new Agent({ keepAlive: method === 'GET' }), readSizes[method]);
     this.#agents.set(key, known);
     return known;
   }
@@ -109,7 +110,11 @@ function whenItStands(socket: Socket, ended: AbortSignal, done: (error?: Error) 
   const timer = setTimeout(late, connectTimeoutMs);
   ended.addEventListener('abort', abort);
   // The last is for the moment until the request listens.
-  socket.once(stands, succeed).once('error', finish).once('close', closed).on('error', () => {});
+  socket
+    .once(stands, succeed)
+    .once('error', finish)
+    .once('close', closed)
+    .on('error', () => {});
   if (ended.aborted) abort();
 }
 

@@ -38,7 +38,8 @@ export async function* download(
   for (let attempt = 0; ; attempt += 1) {
     let retryAfter: string | undefined;
     try {
-      const range = offset > 0 && validator !== undefined ? { range: `bytes=${offset}-`, 'if-range': validator } : undefined;
+      const range =
+        offset > 0 && validator !== undefined ? { range: `bytes=${offset}-`, 'if-range': validator } : undefined;
       const answer = await http.get(url, range, { publicOnly });
       retryAfter = answer.headers['retry-after'];
       if (!isWanted(answer)) answer.abandon();
@@ -72,7 +73,8 @@ function checkStatus(url: string, status: number): void {
   if (isWanted({ status })) return;
   const message = `${shortUrl(url)} answered HTTP ${status}`;
   if (status === 429 || status >= 500) throw new NetworkFault('network', message, { sent: true });
-  if ([403, 404, 410].includes(status)) throw new Gone('bad_answer', message, { cause: 'it is gone, or its URL has expired' });
+  if ([403, 404, 410].includes(status))
+    throw new Gone('bad_answer', message, { cause: 'it is gone, or its URL has expired' });
   throw new ImggenError('bad_answer', message);
 }
 

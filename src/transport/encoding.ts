@@ -15,7 +15,12 @@ export async function decoded(
     import('node:zlib'),
     import('node:stream'),
   ]);
-  const makers: Readonly<Record<string, () => Transform>> = { gzip: createUnzip, 'x-gzip': createUnzip, deflate: createUnzip, br: createBrotliDecompress };
+  const makers: Readonly<Record<string, () => Transform>> = {
+    gzip: createUnzip,
+    'x-gzip': createUnzip,
+    deflate: createUnzip,
+    br: createBrotliDecompress,
+  };
   const make = makers[encoding.toLowerCase()];
   if (!make) throw new ImggenError('bad_answer', `the answer is compressed as "${encoding}"`);
   const transform = make();

@@ -31,7 +31,11 @@ const causes: Readonly<Record<string, string>> = {
  * What it means that an exchange with `host` failed with `error`. `sent` as in NetworkFault; `paid` when the request
  * costs money, so that the hint says what that means.
  */
-export function networkFault(error: unknown, host: string, { sent, paid }: { sent: boolean; paid: boolean }): NetworkFault {
+export function networkFault(
+  error: unknown,
+  host: string,
+  { sent, paid }: { sent: boolean; paid: boolean },
+): NetworkFault {
   const { code, message } = innermost(error);
   if (notTrusted.test(code)) {
     return new NetworkFault('network', `no secure connection to ${host}`, {
@@ -42,7 +46,11 @@ export function networkFault(error: unknown, host: string, { sent, paid }: { sen
     });
   }
   // Also a body that is not what its Content-Encoding says (zlib, Brotli).
-  if (/^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_CONTENT_LENGTH_MISMATCH$|Z_DATA_|ERR__ERROR_)/.test(code)) {
+  if (
+    /^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_CONTENT_LENGTH_MISMATCH$|Z_DATA_|ERR__ERROR_)/.test(
+      code,
+    )
+  ) {
     return new NetworkFault('bad_answer', `the answer of ${host} is not proper HTTP`, {
       cause: message,
       hint: sent && paid ? hintUnknown : undefined,
@@ -74,7 +82,8 @@ const closed: readonly string[] = ['socket hang up', 'aborted', 'other side clos
 function innermost(error: unknown): { code: string; message: string } {
   let current = error as NodeJS.ErrnoException & { errors?: unknown[] };
   for (let depth = 0; depth < 5; depth += 1) {
-    const inner = current.errors?.[0] ?? (current.code === undefined || current.code === 'UND_ERR' ? current.cause : undefined);
+    const inner =
+      current.errors?.[0] ?? (current.code === undefined || current.code === 'UND_ERR' ? current.cause : undefined);
     if (!(inner instanceof Error)) break;
     current = inner;
   }

@@ -107,7 +107,8 @@ export class Http {
           pace.hold(waitMs);
         }
         // To wait longer than for an answer helps nobody: the user hears of it instead.
-        if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs) return await read(answer);
+        if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs)
+          return await read(answer);
         reason = `HTTP ${answer.status}`;
         if (isRefused) options.onSent(false);
         else options.onUnknown();
@@ -157,11 +158,16 @@ export class Http {
       if (!isHttp(current)) throw new ImggenError('bad_answer', `${shortUrl(current)} is not an http(s) URL`);
       if (publicOnly) refusePrivateLiteral(current);
       const silence = { silenceMs: stallMs, timeoutMs: remaining() };
-      const answer = await this.#exchange('GET', current, headers, undefined, { ...silence, publicOnly, onSent: () => {} });
+      const answer = await this.#exchange('GET', current, headers, undefined, {
+        ...silence,
+        publicOnly,
+        onSent: () => {},
+      });
       const location = answer.headers.location;
       if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
       await discard(answer);
-      if (redirects >= limit) throw new ImggenError('bad_answer', `${shortUrl(url)} redirects more than ${limit} times`);
+      if (redirects >= limit)
+        throw new ImggenError('bad_answer', `${shortUrl(url)} redirects more than ${limit} times`);
       current = resolveLocation(location, current);
     }
   }

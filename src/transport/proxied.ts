@@ -29,7 +29,16 @@ export class ProxiedExchange implements Exchange {
       const told: Told = { onSent };
       // undici's own limits would cut a slow generation off, whatever --timeout says.
       const limits = { headersTimeout: 0, bodyTimeout: 0 };
-      const options = { method, headers, body: body ?? null, dispatcher: agent, reset: !isKept, signal, ...limits, ...told };
+      const options = {
+        method,
+        headers,
+        body: body ?? null,
+        dispatcher: agent,
+        reset: !isKept,
+        signal,
+        ...limits,
+        ...told,
+      };
       const answer = await orAborted(undici.request(url, options), signal);
       answer.body.on('error', () => {}).once('close', end);
       return { status: answer.statusCode, headers: readHeaders(answer.headers), body: answer.body };

@@ -41,6 +41,7 @@ function proxy(env: Readonly<Record<string, string | undefined>>, name: string):
   const given = env[name.toLowerCase()] ?? env[name] ?? '';
   if (given === '') return '';
   const url = given.includes('://') ? given : `http://${given}`;
-  if (!/^https?:/i.test(url) || !URL.canParse(url)) throw usageError(`${name} is not an http(s) URL`, 'http://proxy.example:3128');
+  if (!/^https?:/i.test(url) || !URL.canParse(url))
+    throw usageError(`${name} is not an http(s) URL`, 'http://proxy.example:3128');
   return url;
 }

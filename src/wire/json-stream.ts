@@ -113,7 +113,9 @@ export class JsonStream {
     }
     try {
       return JSON.parse(this.#kept.toString('utf8', 0, this.#length), (_key, value: unknown) =>
-        typeof value === 'string' && value.startsWith(this.#mark) ? new BlobRef(Number(value.slice(this.#mark.length))) : value,
+        typeof value === 'string' && value.startsWith(this.#mark)
+          ? new BlobRef(Number(value.slice(this.#mark.length)))
+          : value,
       ) as Document;
     } catch {
       throw notJson();
@@ -129,7 +131,8 @@ export class JsonStream {
         break;
       case openObject:
       case openArray:
-        if (this.#containers.length >= depthLimit) throw new ImggenError('bad_answer', 'the answer is nested too deeply');
+        if (this.#containers.length >= depthLimit)
+          throw new ImggenError('bad_answer', 'the answer is nested too deeply');
         this.#containers.push(byte === openObject);
         this.#nextPlace();
         break;

@@ -8,7 +8,8 @@ const imageLimit = 64;
 /** How much is taken of a text that is shown, in UTF-16 units. */
 const textLimit = 1000;
 
-const pendingStatus = /^(pending|queued|queueing|submitted|created|waiting|processing|running|in_progress|in-progress|started)$/i;
+const pendingStatus =
+  /^(pending|queued|queueing|submitted|created|waiting|processing|running|in_progress|in-progress|started)$/i;
 const succeededStatus = /^(succeeded|succeed|success|completed|complete|done|finished)$/i;
 const failedStatus = /^(failed|failure|fail|error|canceled|cancelled|rejected|expired)$/i;
 
@@ -49,7 +50,10 @@ export function decodeDocument(document: Document, status: number, headerRequest
 
 /** Whether a document has anything by which the API's documents are known, images or not. */
 export function isOfTheApi(document: Document): boolean {
-  return isFields(document) && ['code', 'data', 'type', 'created', 'task_id', 'task_status'].some((key) => Object.hasOwn(document, key));
+  return (
+    isFields(document) &&
+    ['code', 'data', 'type', 'created', 'task_id', 'task_status'].some((key) => Object.hasOwn(document, key))
+  );
 }
 
 /** One reply from the documents of one answer: all images, and the last word on everything else. */
@@ -73,7 +77,8 @@ function sumUsage(replies: readonly Reply[]): Usage | null {
   if (usages.length === 0) return null;
   // The names are the server's: one of them may be `constructor`.
   const sum = new Map<string, number>();
-  for (const usage of usages) for (const [name, count] of Object.entries(usage)) sum.set(name, (sum.get(name) ?? 0) + count);
+  for (const usage of usages)
+    for (const [name, count] of Object.entries(usage)) sum.set(name, (sum.get(name) ?? 0) + count);
   return Object.fromEntries(sum);
 }
 

@@ -17,25 +17,52 @@ const origin = '{{origin}}';
 
 const text = (...texts: string[]) => fc.constantFrom(...texts).map((text): Node => ({ kind: 'text', text }));
 const url = text(
-  `${origin}/image`, `${origin}/image`, `${origin}/missing`, 'http://127.0.0.1:1/closed', 'ftp://127.0.0.1/x',
-  'file:///etc/passwd', '', `data:image/png;base64,${pixel}`, `data:;base64,${pixel.slice(0, 40)}`, 'data:;base64,****',
+  `${origin}/image`,
+  `${origin}/image`,
+  `${origin}/missing`,
+  'http://127.0.0.1:1/closed',
+  'ftp://127.0.0.1/x',
+  'file:///etc/passwd',
+  '',
+  `data:image/png;base64,${pixel}`,
+  `data:;base64,${pixel.slice(0, 40)}`,
+  'data:;base64,****',
 );
 const image = text(pixel, pixel, pixel.slice(0, -20), 'AAAA', '', '*', `data:image/png;base64,${pixel}`);
-const token = fc.constantFrom('0', '1', 'null', 'true', '1e400', '429', '{}', '[]', '[[]]').map((token): Node => ({ kind: 'token', token }));
+const token = fc
+  .constantFrom('0', '1', 'null', 'true', '1e400', '429', '{}', '[]', '[[]]')
+  .map((token): Node => ({ kind: 'token', token }));
 const word = fc.oneof(
   text(
-    '0', 'succeeded', 'failed', 'pending', 'who knows', 'insufficient_credit', 'moderation', 'task-1',
-    '2026-01-02 03:04:05', 'image_generation.completed', '\u001b[31mred', 'a\nb', '\u202e',
+    '0',
+    'succeeded',
+    'failed',
+    'pending',
+    'who knows',
+    'insufficient_credit',
+    'moderation',
+    'task-1',
+    '2026-01-02 03:04:05',
+    'image_generation.completed',
+    '\u001b[31mred',
+    'a\nb',
+    '\u202e',
   ),
   anyText.map((text): Node => ({ kind: 'text', text })),
   token,
 );
 
-const array = (item: fc.Arbitrary<Node>, maxLength: number) => fc.array(item, { maxLength }).map((items): Node => ({ kind: 'array', items }));
+const array = (item: fc.Arbitrary<Node>, maxLength: number) =>
+  fc.array(item, { maxLength }).map((items): Node => ({ kind: 'array', items }));
 /** An object that has some of these fields, some of them twice. */
 const object = (fields: Record<string, fc.Arbitrary<Node>>) =>
   fc
-    .array(fc.constantFrom(...Object.keys(fields)).chain((key) => fc.tuple(fc.constant(key), fields[key] as fc.Arbitrary<Node>)), { maxLength: 7 })
+    .array(
+      fc
+        .constantFrom(...Object.keys(fields))
+        .chain((key) => fc.tuple(fc.constant(key), fields[key] as fc.Arbitrary<Node>)),
+      { maxLength: 7 },
+    )
     .map((entries): Node => ({ kind: 'object', entries }));
 
 const usage = object({ total_tokens: token, images: token, ['__proto__']: token, constructor: token });
@@ -67,11 +94,30 @@ function filled(node: Node): Node {
   }
 }
 
-const json = fc.tuple(document, style).map(([node, style]) => () => written(filled(node), style));
+const json = fc.tuple(document, style).map(
+  ([node, style]) =>
+    () =>
+      written(filled(node), style),
+);
 /** Nothing but what it should be, though some of its URLs lead nowhere. */
 const good = fc.tuple(array(url, 3), usage, style).map(([urls, usage, style]) => () => {
-  const data: Node = { kind: 'object', entries: [['urls', filled(urls)], ['usage', usage]] };
-  return written({ kind: 'object', entries: [['code', { kind: 'token', token: '0' }], ['data', data]] }, style);
+  const data: Node = {
+    kind: 'object',
+    entries: [
+      ['urls', filled(urls)],
+      ['usage', usage],
+    ],
+  };
+  return written(
+    {
+      kind: 'object',
+      entries: [
+        ['code', { kind: 'token', token: '0' }],
+        ['data', data],
+      ],
+    },
+    style,
+  );
 });
 const events = fc
   .array(json, { maxLength: 3 })
@@ -84,12 +130,21 @@ const damaged = fc
     return text.slice(0, start) + text.slice(start + removed);
   });
 const other = fc
-  .oneof(anyText, fc.constantFrom('', '<html><body>502 Bad Gateway</body></html>', '[DONE]', 'data: [DONE]\n\n', 'null', '"x"', '[]'))
+  .oneof(
+    anyText,
+    fc.constantFrom('', '<html><body>502 Bad Gateway</body></html>', '[DONE]', 'data: [DONE]\n\n', 'null', '"x"', '[]'),
+  )
   .map((text) => () => text);
 
 /** The text of an answer: made when the gateway is there, and shown as what it is. */
 const body = fc
-  .oneof({ weight: 3, arbitrary: json }, { weight: 3, arbitrary: good }, { weight: 2, arbitrary: events }, damaged, other)
+  .oneof(
+    { weight: 3, arbitrary: json },
+    { weight: 3, arbitrary: good },
+    { weight: 2, arbitrary: events },
+    damaged,
+    other,
+  )
   .map((make) => Object.assign(make, { [fc.toStringMethod]: () => JSON.stringify(make()) }));
 const status = fc.oneof({ weight: 4, arbitrary: fc.constant(200) }, fc.integer({ min: 200, max: 599 }));
 const switches = fc.constantFrom<string[]>([], ['--json'], ['--sidecar'], ['--json', '--sidecar'], ['-o-', '-n1']);

@@ -35,23 +35,75 @@ const values: Readonly<Record<string, readonly string[]>> = {
   '--convert': ['webp', 'avif', 'jpg', 'png', 'gif', '__proto__'],
   '--convert-quality': ['1', '100', '0', '101'],
   '--out': [
-    '.', '-', 'out', 'out/', 'a/b/c', 'cat.png', 'cat.webp', 'cat.gif', 'there.png', 'taken.png', 'file', 'file/x',
-    `${'x'.repeat(300)}.png`, 'y'.repeat(300), '猫.jpeg', '\u001b[31m.jpg', 'a\nb.webp', '~', '.png',
+    '.',
+    '-',
+    'out',
+    'out/',
+    'a/b/c',
+    'cat.png',
+    'cat.webp',
+    'cat.gif',
+    'there.png',
+    'taken.png',
+    'file',
+    'file/x',
+    `${'x'.repeat(300)}.png`,
+    'y'.repeat(300),
+    '猫.jpeg',
+    '\u001b[31m.jpg',
+    'a\nb.webp',
+    '~',
+    '.png',
   ],
   '--name': [
-    '{slug}', '{i}', '{x}', '{date}/{slug}-{i}', '../x', '/x', 'cat.png', '{model}', '', '.', 'a\\b',
-    '{slug}{id}{n}{size}{format}{time}', 'z'.repeat(250), '{constructor}',
+    '{slug}',
+    '{i}',
+    '{x}',
+    '{date}/{slug}-{i}',
+    '../x',
+    '/x',
+    'cat.png',
+    '{model}',
+    '',
+    '.',
+    'a\\b',
+    '{slug}{id}{n}{size}{format}{time}',
+    'z'.repeat(250),
+    '{constructor}',
   ],
   '--timeout': ['300', '5', '0.001', '0', '-1', '86401', '1e3', '.5'],
   '--retries': ['0', '1', '20', '21'],
   '--base-url': [
-    gateway, gateway, `${gateway}/`, `${gateway}?`, `${gateway}#x`, gateway.replace('{{', 'x{{'), 'ftp://127.0.0.1',
-    '127.0.0.1', 'https://u:p@127.0.0.1', 'http://192.0.2.1', '', 'http://',
+    gateway,
+    gateway,
+    `${gateway}/`,
+    `${gateway}?`,
+    `${gateway}#x`,
+    gateway.replace('{{', 'x{{'),
+    'ftp://127.0.0.1',
+    '127.0.0.1',
+    'https://u:p@127.0.0.1',
+    'http://192.0.2.1',
+    '',
+    'http://',
   ],
   '--user': ['me', '--json', '-n'],
   '--prompt-file': ['file', 'bytes', 'missing', '.', '', 'there.png'],
   '--profile': ['work', '', '__proto__'],
-  '--param': ['seed=1', 'a={"b":[1]}', 'n=3', 'prompt=x', 'x', '=', 'a=', '__proto__=1', 'constructor={}', 'size=1x1', 'a b=1', 'toJSON=1'],
+  '--param': [
+    'seed=1',
+    'a={"b":[1]}',
+    'n=3',
+    'prompt=x',
+    'x',
+    '=',
+    'a=',
+    '__proto__=1',
+    'constructor={}',
+    'size=1x1',
+    'a b=1',
+    'toJSON=1',
+  ],
   '--limit': ['1', '0', 'x'],
   '--since': ['7d', '2026-01-01', 'yesterday', '1e99d'],
   '--port': ['0', '65536', 'x'],
@@ -61,7 +113,9 @@ const values: Readonly<Record<string, readonly string[]>> = {
 };
 
 const flags = [
-  ...keys.map((key): string | undefined => (settings[key] as { flag?: string }).flag).filter((flag) => flag !== undefined),
+  ...keys
+    .map((key): string | undefined => (settings[key] as { flag?: string }).flag)
+    .filter((flag) => flag !== undefined),
   '--prompt-file <file>',
   '--overwrite',
   '--skip-existing',
@@ -94,8 +148,29 @@ const flag = fc.constantFrom(...flags).chain(({ short, long, takesValue }) =>
 );
 
 const prompts = [
-  'a cat', 'a cat', 'cat', '-', '', ' ', '--', 'generate', 'modles', 'help', 'login', '一只猫', '👩‍👩‍👧',
-  'x'.repeat(33_000), '--help', '-h', '-V', '--version', '-x', '--api-key=sk-secret', '-', '-nq', '---',
+  'a cat',
+  'a cat',
+  'cat',
+  '-',
+  '',
+  ' ',
+  '--',
+  'generate',
+  'modles',
+  'help',
+  'login',
+  '一只猫',
+  '👩‍👩‍👧',
+  'x'.repeat(33_000),
+  '--help',
+  '-h',
+  '-V',
+  '--version',
+  '-x',
+  '--api-key=sk-secret',
+  '-',
+  '-nq',
+  '---',
 ];
 const word = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...prompts) }, garbage).map((text) => [text]);
 
@@ -121,7 +196,15 @@ const commandLines = [
 ];
 const commandLine = fc.constantFrom(...commandLines).chain((words) =>
   fc
-    .array(fc.oneof(flag, word, fc.constantFrom(...keys, 'profile', 'apiKey').map((key) => [key]), valueOf(words.at(-1) as string).map((value) => [value])), { maxLength: 3 })
+    .array(
+      fc.oneof(
+        flag,
+        word,
+        fc.constantFrom(...keys, 'profile', 'apiKey').map((key) => [key]),
+        valueOf(words.at(-1) as string).map((value) => [value]),
+      ),
+      { maxLength: 3 },
+    )
     .map((rest) => [words, ...rest]),
 );
 
@@ -129,14 +212,22 @@ const argv = fc
   .oneof(
     { weight: 3, arbitrary: fc.array(fc.oneof({ weight: 5, arbitrary: flag }, word), { maxLength: 6 }) },
     // Mostly what it should be, so that some of it works.
-    { weight: 3, arbitrary: fc.tuple(fc.constant(['a cat']), fc.array(flag, { maxLength: 2 })).map(([prompt, flags]) => [prompt, ...flags]) },
+    {
+      weight: 3,
+      arbitrary: fc
+        .tuple(fc.constant(['a cat']), fc.array(flag, { maxLength: 2 }))
+        .map(([prompt, flags]) => [prompt, ...flags]),
+    },
     { weight: 2, arbitrary: commandLine },
     fc.array(garbage, { maxLength: 4 }).map((texts) => [texts]),
   )
   .map((parts) => parts.flat());
 
 const input = fc.record({
-  stdin: fc.oneof(fc.constantFrom('', 'a cat\n', 'sk-new-key\n', 'x'.repeat(70_000)).map((text) => Buffer.from(text)), fc.uint8Array()),
+  stdin: fc.oneof(
+    fc.constantFrom('', 'a cat\n', 'sk-new-key\n', 'x'.repeat(70_000)).map((text) => Buffer.from(text)),
+    fc.uint8Array(),
+  ),
   stdinIsTerminal: fc.boolean(),
   stdoutIsTerminal: fc.boolean(),
 });
@@ -150,8 +241,13 @@ describe('the command line', () => {
       const env = { IMGGEN_BASE_URL: `${world.origin}/api/v1` };
       // A person at a terminal is not at hand: who asks for a key gets it from a file.
       const isAsked = args.includes('login');
-      const { exit, stdout, posts } = await world.run(args, { ...input, stdinIsTerminal: input.stdinIsTerminal && !isAsked, env });
-      const isPaths = exit === 0 && posts === 1 && !args.some((text) => /--json|\p{Cc}/u.test(text)) && !stdout.includes('\ufffd');
+      const { exit, stdout, posts } = await world.run(args, {
+        ...input,
+        stdinIsTerminal: input.stdinIsTerminal && !isAsked,
+        env,
+      });
+      const isPaths =
+        exit === 0 && posts === 1 && !args.some((text) => /--json|\p{Cc}/u.test(text)) && !stdout.includes('\ufffd');
       if (isPaths) for (const path of stdout.trimEnd().split('\n')) expect(existsSync(path), path).toBe(true);
     }),
     1.2,
@@ -166,9 +262,12 @@ describe('the command line', () => {
       fc.subarray(['--sidecar', '--quiet', '--stream', '--overwrite', '--verbose', '--json']),
       async (prompt, count, format, switches) => {
         world.enter();
-        const { exit, posts, stderr } = await world.run(['generate', prompt, '-n', String(count), '--format', format, ...switches], {
-          env: { IMGGEN_BASE_URL: `${world.origin}/api/v1` },
-        });
+        const { exit, posts, stderr } = await world.run(
+          ['generate', prompt, '-n', String(count), '--format', format, ...switches],
+          {
+            env: { IMGGEN_BASE_URL: `${world.origin}/api/v1` },
+          },
+        );
         expect([exit, posts], stderr).toEqual([0, 1]);
       },
     ),
@@ -179,7 +278,11 @@ describe('the command line', () => {
     'needs no gateway in the sandbox',
     fc.asyncProperty(fc.array(flag, { maxLength: 2 }), async (flags) => {
       world.enter();
-      const { posts } = await world.run(['a cat', '--sandbox', ...flags.flat().filter((text) => !text.includes(gateway))]);
+      const { posts } = await world.run([
+        'a cat',
+        '--sandbox',
+        ...flags.flat().filter((text) => !text.includes(gateway)),
+      ]);
       expect(posts).toBe(0);
     }),
     0.04,

@@ -14,14 +14,25 @@ function isBase64(text: string): boolean {
   return /^([\w+/-]{4})*([\w+/-]{2}(==)?|[\w+/-]{3}=?)?$/.test(text.replace(/[ \t\r\n]/g, ''));
 }
 
-const bytes = fc.oneof({ weight: 9, arbitrary: fc.uint8Array({ maxLength: 40 }) }, { weight: 3, arbitrary: noise(2000) }, noise(20_000));
+const bytes = fc.oneof(
+  { weight: 9, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+  { weight: 3, arbitrary: noise(2000) },
+  noise(20_000),
+);
 const blank = fc.constantFrom(' ', '\n', '\r\n', '\t', '  \n');
 
 /** Bytes in one of the spellings that base64 has. */
 const spelled = fc
-  .record({ bytes, urlSafe: fc.boolean(), padded: fc.boolean(), wrap: fc.option(fc.tuple(fc.integer({ min: 1, max: 80 }), blank)) })
+  .record({
+    bytes,
+    urlSafe: fc.boolean(),
+    padded: fc.boolean(),
+    wrap: fc.option(fc.tuple(fc.integer({ min: 1, max: 80 }), blank)),
+  })
   .map(({ bytes, urlSafe, padded, wrap }) => {
-    let text = Buffer.from(bytes).toString(urlSafe ? 'base64url' : 'base64').replace(/=+$/, '');
+    let text = Buffer.from(bytes)
+      .toString(urlSafe ? 'base64url' : 'base64')
+      .replace(/=+$/, '');
     if (padded) text = text.padEnd(Math.ceil(text.length / 4) * 4, '=');
     if (wrap) text = text.replace(new RegExp(`.{${wrap[0]}}`, 'g'), (line) => line + wrap[1]);
     return { bytes: Buffer.from(bytes), text };
@@ -32,7 +43,12 @@ const nearly = fc.oneof(
   fc.string({ unit: fc.constantFrom('A', 'b', '9', '+', '/', '-', '_', '=', '=', ' ', '\n'), maxLength: 14 }),
   fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 14 }),
   fc
-    .tuple(spelled, fc.nat(), fc.integer({ min: 0, max: 2 }), fc.constantFrom('', '=', '*', '\0', 'é', 'A', '==', 'AA==', ','))
+    .tuple(
+      spelled,
+      fc.nat(),
+      fc.integer({ min: 0, max: 2 }),
+      fc.constantFrom('', '=', '*', '\0', 'é', 'A', '==', 'AA==', ','),
+    )
     .map(([{ text }, at, removed, added]) => {
       const place = at % (text.length + 1);
       return text.slice(0, place) + added + text.slice(place + removed);

@@ -42,13 +42,28 @@ const dataHeader = fc.oneof(
 const text = fc.oneof(
   anyText,
   base64,
-  { weight: 2, arbitrary: fc.tuple(dataHeader, fc.oneof(base64, base64, anyText)).map(([header, rest]) => header + rest) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(dataHeader, fc.oneof(base64, base64, anyText)).map(([header, rest]) => header + rest),
+  },
   fc.constantFrom('', 'https://example.com/a?b=1&c=2', 'blob-', '=', 'iVBORw0KGgo='),
 );
 
 const key = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('b64_json', 'url', 'urls', 'data', 'code') },
-  fc.constantFrom('__proto__', 'constructor', 'toString', 'toJSON', 'length', '', '0', '1', 'b64_json ', 'B64_JSON', 'data:;base64,'),
+  fc.constantFrom(
+    '__proto__',
+    'constructor',
+    'toString',
+    'toJSON',
+    'length',
+    '',
+    '0',
+    '1',
+    'b64_json ',
+    'B64_JSON',
+    'data:;base64,',
+  ),
   anyText,
 );
 
@@ -97,7 +112,8 @@ export function written(node: Node, style: number): string {
     for (const character of value) result += random() < escaping ? escaped(character, random) : plain(character);
     return `${result}"`;
   };
-  const list = (open: string, items: string[], close: string) => open + blank() + items.join(`${blank()},${blank()}`) + blank() + close;
+  const list = (open: string, items: string[], close: string) =>
+    open + blank() + items.join(`${blank()},${blank()}`) + blank() + close;
   const value = (node: Node): string => {
     switch (node.kind) {
       case 'token':
@@ -107,14 +123,25 @@ export function written(node: Node, style: number): string {
       case 'array':
         return list('[', node.items.map(value), ']');
       case 'object':
-        return list('{', node.entries.map(([key, child]) => `${string(key)}${blank()}:${blank()}${value(child)}`), '}');
+        return list(
+          '{',
+          node.entries.map(([key, child]) => `${string(key)}${blank()}:${blank()}${value(child)}`),
+          '}',
+        );
     }
   };
   return blank() + value(node) + blank();
 }
 
 const short: Readonly<Record<string, string>> = {
-  '"': '\\"', '\\': '\\\\', '/': '\\/', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t',
+  '"': '\\"',
+  '\\': '\\\\',
+  '/': '\\/',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
 };
 
 function plain(character: string): string {

@@ -19,7 +19,12 @@ async function makeSamples(): Promise<Sample[]> {
   const add = (what: string, format: ImageFormat, width: number, height: number, bytes: Buffer) => {
     samples.push({ format, width, height, bytes, [fc.toStringMethod]: () => `${what} ${width}x${height}` });
   };
-  for (const [width, height] of [[1, 1], [2, 3], [17, 5], [60, 41]] as const) {
+  for (const [width, height] of [
+    [1, 1],
+    [2, 3],
+    [17, 5],
+    [60, 41],
+  ] as const) {
     const raw = { width, height, channels: 3 } as const;
     const opaque = () => sharp(pixels(width, height, 3), { raw });
     const alpha = () => sharp(pixels(width, height, 4), { raw: { ...raw, channels: 4 } });
@@ -29,12 +34,25 @@ async function makeSamples(): Promise<Sample[]> {
       ['palette png', 'png', opaque().png({ palette: true })],
       ['jpeg', 'jpeg', opaque().jpeg()],
       ['progressive jpeg', 'jpeg', opaque().jpeg({ progressive: true })],
-      ['jpeg with metadata', 'jpeg', opaque().withExif({ IFD0: { Copyright: 'x'.repeat(9000) } }).withIccProfile('srgb').jpeg()],
+      [
+        'jpeg with metadata',
+        'jpeg',
+        opaque()
+          .withExif({ IFD0: { Copyright: 'x'.repeat(9000) } })
+          .withIccProfile('srgb')
+          .jpeg(),
+      ],
       ['lossy webp', 'webp', opaque().webp()],
       ['lossless webp', 'webp', opaque().webp({ lossless: true })],
       ['webp with alpha', 'webp', alpha().webp()],
       ['lossless webp with alpha', 'webp', alpha().webp({ lossless: true })],
-      ['webp with metadata', 'webp', opaque().withExif({ IFD0: { Copyright: 'odd' } }).webp()],
+      [
+        'webp with metadata',
+        'webp',
+        opaque()
+          .withExif({ IFD0: { Copyright: 'odd' } })
+          .webp(),
+      ],
       ['gif', 'gif', opaque().gif()],
       ['avif', 'avif', opaque().avif({ effort: 0 })],
       ['avif with alpha', 'avif', alpha().avif({ effort: 0 })],
@@ -59,7 +77,11 @@ function measure(bytes: Uint8Array, sizes: readonly number[]): ImageFacts {
   const meter = new ImageMeter();
   // Byte by byte only what is small: the hash takes its time for each chunk.
   const coarse = Math.floor(bytes.length / 2000);
-  for (const chunk of cut(bytes, sizes.map((size) => size + coarse))) meter.push(chunk);
+  for (const chunk of cut(
+    bytes,
+    sizes.map((size) => size + coarse),
+  ))
+    meter.push(chunk);
   expect(meter.bytes).toBe(bytes.length);
   return meter.finish();
 }
@@ -112,10 +134,16 @@ function withExtra({ format, bytes }: Sample, extras: readonly { kind: string; c
 describe('ImageMeter', () => {
   property(
     'knows the format, the size and the end of real images, in any chunks and with anything behind them',
-    fc.property(sample, chunkSizes, fc.array(extra, { maxLength: 3 }), fc.oneof(fc.constant(new Uint8Array(0)), noise(100)), (image, sizes, extras, trailing) => {
-      const bytes = Buffer.concat([withExtra(image, extras), trailing]);
-      expect(measure(bytes, sizes)).toEqual(factsOf(image, bytes));
-    }),
+    fc.property(
+      sample,
+      chunkSizes,
+      fc.array(extra, { maxLength: 3 }),
+      fc.oneof(fc.constant(new Uint8Array(0)), noise(100)),
+      (image, sizes, extras, trailing) => {
+        const bytes = Buffer.concat([withExtra(image, extras), trailing]);
+        expect(measure(bytes, sizes)).toEqual(factsOf(image, bytes));
+      },
+    ),
     2,
   );
 
@@ -134,7 +162,8 @@ describe('ImageMeter', () => {
 
   test('refuses small images that are cut short at any byte', { timeout: 60_000 }, () => {
     for (const { bytes } of samples.filter(({ bytes }) => bytes.length < 1000)) {
-      for (let length = 0; length < bytes.length; length += 1) expect(tryMeasure(bytes.subarray(0, length), [length])).toBeUndefined();
+      for (let length = 0; length < bytes.length; length += 1)
+        expect(tryMeasure(bytes.subarray(0, length), [length])).toBeUndefined();
     }
   });
 
@@ -142,7 +171,13 @@ describe('ImageMeter', () => {
     'comes to an end with any change to an image, and says the same in any chunks',
     fc.property(
       sample,
-      fc.array(fc.tuple(fc.oneof(fc.nat({ max: 60 }), fc.nat()), fc.oneof(fc.constantFrom(0, 1, 2, 255), fc.nat({ max: 255 }))), { minLength: 1, maxLength: 8 }),
+      fc.array(
+        fc.tuple(
+          fc.oneof(fc.nat({ max: 60 }), fc.nat()),
+          fc.oneof(fc.constantFrom(0, 1, 2, 255), fc.nat({ max: 255 })),
+        ),
+        { minLength: 1, maxLength: 8 },
+      ),
       chunkSizes,
       (image, changes, sizes) => {
         const bytes = Buffer.from(image.bytes);
@@ -157,18 +192,37 @@ describe('ImageMeter', () => {
     'comes to an end with any bytes behind a signature',
     fc.property(
       fc.constantFrom(
-        '\x89PNG\r\n\x1a\n', '\xff\xd8\xff', 'RIFF\x10\0\0\0WEBP', 'RIFF\0\0\0\0WEBPVP8X', 'GIF89a', 'GIF87a',
-        '\0\0\0\x10ftypavif', '\0\0\0\x08ftypavis', '',
+        '\x89PNG\r\n\x1a\n',
+        '\xff\xd8\xff',
+        'RIFF\x10\0\0\0WEBP',
+        'RIFF\0\0\0\0WEBPVP8X',
+        'GIF89a',
+        'GIF87a',
+        '\0\0\0\x10ftypavif',
+        '\0\0\0\x08ftypavis',
+        '',
       ),
       fc.array(
         fc.oneof(
           noise(300),
-          fc.constantFrom(
-            'IHDR', 'IEND', '\0\0\0\0', '\xff\xff\xff\xff', '\xff\xc0\0\0', '\xff\xe1\0\x01', '\xff\xda',
-            '\0\0\0\x01mdat', '\0\0\0\0meta', '\0\0\0\x07meta', '\0\0\0\x01meta', 'ispe', '\x21\xf9\0', '\x2c',
-          ).map((text) =>
-            Buffer.from(text, 'latin1'),
-          ),
+          fc
+            .constantFrom(
+              'IHDR',
+              'IEND',
+              '\0\0\0\0',
+              '\xff\xff\xff\xff',
+              '\xff\xc0\0\0',
+              '\xff\xe1\0\x01',
+              '\xff\xda',
+              '\0\0\0\x01mdat',
+              '\0\0\0\0meta',
+              '\0\0\0\x07meta',
+              '\0\0\0\x01meta',
+              'ispe',
+              '\x21\xf9\0',
+              '\x2c',
+            )
+            .map((text) => Buffer.from(text, 'latin1')),
           fc.uint8Array({ maxLength: 9 }),
         ),
         { maxLength: 12 },
@@ -184,13 +238,17 @@ describe('ImageMeter', () => {
 
   property(
     'gives numbers that are sizes, or null',
-    fc.property(sample, fc.array(fc.tuple(fc.nat({ max: 40 }), fc.nat({ max: 255 })), { maxLength: 4 }), (image, changes) => {
-      const bytes = Buffer.from(image.bytes);
-      for (const [at, value] of changes) bytes[at % bytes.length] = value;
-      const facts = tryMeasure(bytes, [4096]);
-      for (const side of [facts?.width ?? null, facts?.height ?? null]) {
-        if (side !== null) expect(Number.isInteger(side) && side >= 0 && side < 2 ** 32).toBe(true);
-      }
-    }),
+    fc.property(
+      sample,
+      fc.array(fc.tuple(fc.nat({ max: 40 }), fc.nat({ max: 255 })), { maxLength: 4 }),
+      (image, changes) => {
+        const bytes = Buffer.from(image.bytes);
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        const facts = tryMeasure(bytes, [4096]);
+        for (const side of [facts?.width ?? null, facts?.height ?? null]) {
+          if (side !== null) expect(Number.isInteger(side) && side >= 0 && side < 2 ** 32).toBe(true);
+        }
+      },
+    ),
   );
 });

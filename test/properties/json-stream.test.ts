@@ -66,8 +66,30 @@ const mutations = fc.array(
     removed: fc.oneof(fc.constantFrom(0, 1), fc.nat({ max: 9 })),
     added: fc.oneof(
       fc.constantFrom(
-        '', '"', '\\', '{', '}', '[', ']', ',', ':', 'u', '0', '\n', '\0', ' ', '\\u00', '\\u41zz', '\\q', '\\',
-        '"b64_json":"', '"data:;base64,', '",', '}{', '1 2', '//',
+        '',
+        '"',
+        '\\',
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        ':',
+        'u',
+        '0',
+        '\n',
+        '\0',
+        ' ',
+        '\\u00',
+        '\\u41zz',
+        '\\q',
+        '\\',
+        '"b64_json":"',
+        '"data:;base64,',
+        '",',
+        '}{',
+        '1 2',
+        '//',
       ),
       fc.string({ maxLength: 3 }),
     ),
@@ -105,7 +127,8 @@ describe('JsonStream', () => {
       const whole = parse([bytes]);
       expect(parse(cut(bytes, [1]))).toEqual(whole);
       const step = Math.ceil(bytes.length / 200);
-      for (let at = 1; at < bytes.length; at += step) expect(parse([bytes.subarray(0, at), bytes.subarray(at)])).toEqual(whole);
+      for (let at = 1; at < bytes.length; at += step)
+        expect(parse([bytes.subarray(0, at), bytes.subarray(at)])).toEqual(whole);
     }),
     0.3,
   );
@@ -118,7 +141,9 @@ describe('JsonStream', () => {
       fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 5 }),
       fc.boolean(),
       (images, style, sizes, inUrls) => {
-        const texts = images.map((bytes) => `${inUrls ? 'data:image/png;base64,' : ''}${Buffer.from(bytes).toString('base64')}`);
+        const texts = images.map(
+          (bytes) => `${inUrls ? 'data:image/png;base64,' : ''}${Buffer.from(bytes).toString('base64')}`,
+        );
         const items = texts.map((text) => ({ kind: 'text', text }) as const);
         const text = written(
           inUrls
@@ -159,13 +184,19 @@ describe('JsonStream', () => {
 describe('readAnswer', () => {
   property(
     'gives the document after its images, whatever stands before the document',
-    fc.asyncProperty(anyAnswer, style, chunkSizes, fc.constantFrom('', '\ufeff', ' \r\n', '\ufeff\n'), async (node, style, sizes, lead) => {
-      const text = written(node, style);
-      const images = imagesOf(node);
-      const result = await read(Buffer.from(lead + text), sizes).catch((error: unknown) => void asRefusal(error));
-      expect(result !== undefined).toBe(images.length <= 64);
-      if (result) expectSame(result.document, JSON.parse(text), result.blobs);
-    }),
+    fc.asyncProperty(
+      anyAnswer,
+      style,
+      chunkSizes,
+      fc.constantFrom('', '\ufeff', ' \r\n', '\ufeff\n'),
+      async (node, style, sizes, lead) => {
+        const text = written(node, style);
+        const images = imagesOf(node);
+        const result = await read(Buffer.from(lead + text), sizes).catch((error: unknown) => void asRefusal(error));
+        expect(result !== undefined).toBe(images.length <= 64);
+        if (result) expectSame(result.document, JSON.parse(text), result.blobs);
+      },
+    ),
   );
 
   property(
@@ -192,9 +223,30 @@ describe('readAnswer', () => {
     fc.asyncProperty(
       fc.oneof(
         fc.uint8Array({ maxLength: 300 }),
-        fc.string({ unit: fc.constantFrom(
-          '{', '}', '[', ']', '"', ':', ',', '\\', 'u', '0', '1', ' ', '\n', '\r', 'data', 'b64_json', ';base64,', 'é',
-        ) }).map((text) => Buffer.from(text)),
+        fc
+          .string({
+            unit: fc.constantFrom(
+              '{',
+              '}',
+              '[',
+              ']',
+              '"',
+              ':',
+              ',',
+              '\\',
+              'u',
+              '0',
+              '1',
+              ' ',
+              '\n',
+              '\r',
+              'data',
+              'b64_json',
+              ';base64,',
+              'é',
+            ),
+          })
+          .map((text) => Buffer.from(text)),
       ),
       chunkSizes,
       async (bytes, sizes) => {
@@ -213,7 +265,9 @@ describe('readAnswer', () => {
       async (limit, over, sizes) => {
         const text = {
           depth: `${'['.repeat(64 + over)}${']'.repeat(64 + over)}`,
-          images: `[${Array(64 + over).fill('"data:;base64,AAAA"').join(',')}]`,
+          images: `[${Array(64 + over)
+            .fill('"data:;base64,AAAA"')
+            .join(',')}]`,
           bytes: `["${'x'.repeat((1 << 20) - 4 + over)}"]`,
           blanks: `[${' '.repeat(1 << 21)}"data:;base64,${'A'.repeat(1 << 21)}"]`,
         }[limit];

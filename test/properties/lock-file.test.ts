@@ -35,8 +35,23 @@ describe('a lock file', () => {
   const change = fc.oneof(
     fc.record({ how: fc.constantFrom('drop', 'twice', 'swap'), at: fc.nat(), text: fc.constant('') }),
     fc.record({
-      how: fc.constantFrom('insert', 'replace'), at: fc.nat(),
-      text: fc.constantFrom('', ',', '    },', '    }', '  }', '}', '    "x": {', '{', '  "version": 1,', '  "jobs": {', '  "more": 1,', '=======', '      "outputs": [],'),
+      how: fc.constantFrom('insert', 'replace'),
+      at: fc.nat(),
+      text: fc.constantFrom(
+        '',
+        ',',
+        '    },',
+        '    }',
+        '  }',
+        '}',
+        '    "x": {',
+        '{',
+        '  "version": 1,',
+        '  "jobs": {',
+        '  "more": 1,',
+        '=======',
+        '      "outputs": [],',
+      ),
     }),
   );
   property(

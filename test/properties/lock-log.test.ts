@@ -15,7 +15,12 @@ import { property } from './support.ts';
 
 const line = (key: fc.Arbitrary<string>): fc.Arbitrary<LockLine> =>
   fc.oneof(
-    fc.record({ type: fc.constant('begun' as const), key, fingerprint: fc.string(), run: fc.constantFrom('r1', 'r2', 'r3') }),
+    fc.record({
+      type: fc.constant('begun' as const),
+      key,
+      fingerprint: fc.string(),
+      run: fc.constantFrom('r1', 'r2', 'r3'),
+    }),
     fc.record({ type: fc.constant('done' as const), key, entry }),
     fc.record({ type: fc.constant('dropped' as const), key }),
     fc.record({ type: fc.constant('given-up' as const), key }),
@@ -45,7 +50,19 @@ describe('the log', () => {
     fc.property(
       fc.array(fc.array(line(fc.constant('')), { maxLength: 6 }), { maxLength: 4 }),
       fc.infiniteStream(fc.nat()),
-      fc.infiniteStream(fc.option(fc.constantFrom('', '{', 'null', '{"type":"later"}', '{"type":"done","key":"0"}', '[1]', '{"type":"begun","key":1}'))),
+      fc.infiniteStream(
+        fc.option(
+          fc.constantFrom(
+            '',
+            '{',
+            'null',
+            '{"type":"later"}',
+            '{"type":"done","key":"0"}',
+            '[1]',
+            '{"type":"begun","key":1}',
+          ),
+        ),
+      ),
       (sequences, choices, noise) => {
         const mixed = newFold();
         const left = sequences.map((lines, key) => lines.map((each) => ({ ...each, key: String(key) })));
@@ -73,7 +90,10 @@ describe('the log', () => {
   );
 
   /** Whether the process ends, and how: by itself, or killed after a line, in the middle of one, or before the log is removed. */
-  const step = fc.oneof({ weight: 4, arbitrary: line(few) }, fc.constantFrom('close' as const, 'kill' as const, 'cut' as const, 'unremoved' as const));
+  const step = fc.oneof(
+    { weight: 4, arbitrary: line(few) },
+    fc.constantFrom('close' as const, 'kill' as const, 'cut' as const, 'unremoved' as const),
+  );
   property(
     'loses nothing, wherever its process ends',
     fc.asyncProperty(jobs, fc.array(step, { maxLength: 25 }), async (before, steps) => {
@@ -136,7 +156,11 @@ describe('joining the parts of shards', () => {
       const [x, y, z] = [path('a'), path('b'), path('c')];
       const target = await joined(x, y, z);
       const all = text(target);
-      for (const parts of [[z, y, x], [y, x, z, x]]) expect(text(await joined(...parts))).toBe(all);
+      for (const parts of [
+        [z, y, x],
+        [y, x, z, x],
+      ])
+        expect(text(await joined(...parts))).toBe(all);
 
       const xy = await joined(x, y);
       const yz = await joined(y, z);
@@ -145,7 +169,9 @@ describe('joining the parts of shards', () => {
 
       expect(await mergeLocks(target, [z, x, y], machine)).toBe(0);
       expect(text(target)).toBe(all);
-      expect(foundBy(() => readLock(target))).toEqual(foundBy(() => latest([a, b, { ...c, ...Object.fromEntries(logged) }])));
+      expect(foundBy(() => readLock(target))).toEqual(
+        foundBy(() => latest([a, b, { ...c, ...Object.fromEntries(logged) }])),
+      );
     }),
     0.2,
   );
@@ -155,7 +181,10 @@ describe('joining the parts of shards', () => {
     const found = new Map<string, LockEntry>();
     for (const [key, job] of parts.flatMap((part) => Object.entries(part))) {
       const known = found.get(key);
-      const isLater = !known || job.generated > known.generated || (job.generated === known.generated && compactEntry(job) > compactEntry(known));
+      const isLater =
+        !known ||
+        job.generated > known.generated ||
+        (job.generated === known.generated && compactEntry(job) > compactEntry(known));
       if (isLater) found.set(key, job);
     }
     return found;

@@ -49,7 +49,8 @@ function expectWritten(text: string, at: Position, value: Json): void {
   if (Array.isArray(value)) expect(first[0]).toBe('[');
   else if (typeof value === 'object' && value !== null) expect(first[0]).toBe('{');
   // A text may be written with any escapes, a number with any of its digits.
-  else if (typeof value === 'string') expect(JSON.parse((/^"(?:[^"\\]|\\.)*"/.exec(first) as RegExpExecArray)[0])).toBe(value);
+  else if (typeof value === 'string')
+    expect(JSON.parse((/^"(?:[^"\\]|\\.)*"/.exec(first) as RegExpExecArray)[0])).toBe(value);
   else expect(JSON.parse((/^[\w.+-]+/.exec(first) as RegExpExecArray)[0])).toBe(value);
 }
 
@@ -89,19 +90,25 @@ const indent = fc.constantFrom<string | number>('', 1, 2, '\t', '\r');
 describe('a document', () => {
   property(
     'in JSON is what JSON.parse says, each value at its place',
-    fc.asyncProperty(fc.array(job, { minLength: 1, maxLength: 4 }), job, indent, fc.boolean(), async (images, defaults, space, mark) => {
-      const text = `${mark ? '\ufeff' : ''}${JSON.stringify({ $schema: 'x', images, defaults }, null, space)}`;
-      const written = JSON.parse(text.replace(/^\ufeff/, '')) as { images: Json[]; defaults: Json };
-      const content = await readFile('a.json', text);
-      expect(content.mistakes).toEqual([]);
-      expect(content.entries.map(({ fields }) => objectOf(fields))).toEqual(written.images);
-      expect(objectOf(content.defaults)).toEqual(written.defaults);
-      for (const { at, fields } of content.entries) {
-        expect(textAt(text, at)[0]).toBe('{');
-        expectPlaces(text, fields);
-      }
-      expectPlaces(text, content.defaults);
-    }),
+    fc.asyncProperty(
+      fc.array(job, { minLength: 1, maxLength: 4 }),
+      job,
+      indent,
+      fc.boolean(),
+      async (images, defaults, space, mark) => {
+        const text = `${mark ? '\ufeff' : ''}${JSON.stringify({ $schema: 'x', images, defaults }, null, space)}`;
+        const written = JSON.parse(text.replace(/^\ufeff/, '')) as { images: Json[]; defaults: Json };
+        const content = await readFile('a.json', text);
+        expect(content.mistakes).toEqual([]);
+        expect(content.entries.map(({ fields }) => objectOf(fields))).toEqual(written.images);
+        expect(objectOf(content.defaults)).toEqual(written.defaults);
+        for (const { at, fields } of content.entries) {
+          expect(textAt(text, at)[0]).toBe('{');
+          expectPlaces(text, fields);
+        }
+        expectPlaces(text, content.defaults);
+      },
+    ),
   );
 
   property(
@@ -112,8 +119,18 @@ describe('a document', () => {
       fc.constantFrom<'any' | 'flow'>('any', 'flow'),
       async (images, defaults, collectionStyle) => {
         // YAML holds no halves of surrogate pairs, and in a quoted text nothing else is lost.
-        const value = JSON.parse(JSON.stringify({ images, defaults }).toWellFormed()) as { images: Json[]; defaults: Json };
-        const text = stringify(value, { collectionStyle, version: '1.2', defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'QUOTE_DOUBLE', doubleQuotedAsJSON: true, lineWidth: 0 });
+        const value = JSON.parse(JSON.stringify({ images, defaults }).toWellFormed()) as {
+          images: Json[];
+          defaults: Json;
+        };
+        const text = stringify(value, {
+          collectionStyle,
+          version: '1.2',
+          defaultStringType: 'QUOTE_DOUBLE',
+          defaultKeyType: 'QUOTE_DOUBLE',
+          doubleQuotedAsJSON: true,
+          lineWidth: 0,
+        });
         const content = await readFile('a.yaml', text);
         expect(content.mistakes).toEqual([]);
         expect(content.entries.map(({ fields }) => objectOf(fields))).toEqual(value.images);
@@ -132,10 +149,53 @@ describe('a document', () => {
       fc.oneof(
         noise(300),
         fc.string({ unit: 'binary' }),
-        fc.string({ unit: fc.constantFrom(
-          'images', 'defaults', ':', ': ', '- ', '-', '\n', '\n  ', '  ', '\t', '{', '}', '[', ']', ',', '"', "'", '&a ', '*a', '*b ', '<<: ', '|', '>', '#', '%',
-          '!', '!!str ', '---\n', '...\n', '? ', '\\', 'x', '1', '.inf', '\r\n', '@', '//', '/*', 'null', '\ufeff', '\u0085', '\u2028',
-        ), maxLength: 60 }),
+        fc.string({
+          unit: fc.constantFrom(
+            'images',
+            'defaults',
+            ':',
+            ': ',
+            '- ',
+            '-',
+            '\n',
+            '\n  ',
+            '  ',
+            '\t',
+            '{',
+            '}',
+            '[',
+            ']',
+            ',',
+            '"',
+            "'",
+            '&a ',
+            '*a',
+            '*b ',
+            '<<: ',
+            '|',
+            '>',
+            '#',
+            '%',
+            '!',
+            '!!str ',
+            '---\n',
+            '...\n',
+            '? ',
+            '\\',
+            'x',
+            '1',
+            '.inf',
+            '\r\n',
+            '@',
+            '//',
+            '/*',
+            'null',
+            '\ufeff',
+            '\u0085',
+            '\u2028',
+          ),
+          maxLength: 60,
+        }),
       ),
       fc.constantFrom('a.yaml', 'a.json', 'a.jsonl', 'a.txt', 'a'),
       fc.constantFrom('', 'images:\n- ', '{"images":[', '{"a":'),
@@ -164,39 +224,57 @@ const line = fc.oneof(
     const text = JSON.stringify(value);
     return (text.slice(0, at % text.length) + change + text.slice((at % text.length) + 1)).toWellFormed();
   }),
-  fc.constantFrom('', ' ', '{}', '{"a":1,"a":2}', '{"a":{"b":1,"\\u0062":{}}}', '{"a":1e999}', '{"a":": , {"}', '{} {}', ' {"a" : [ ] } '),
+  fc.constantFrom(
+    '',
+    ' ',
+    '{}',
+    '{"a":1,"a":2}',
+    '{"a":{"b":1,"\\u0062":{}}}',
+    '{"a":1e999}',
+    '{"a":": , {"}',
+    '{} {}',
+    ' {"a" : [ ] } ',
+  ),
 );
 const ends = fc.constantFrom('\n', '\r\n');
 
 describe('JSON Lines', () => {
   property(
     'are what JSON.parse says of each line, from a file and from stdin',
-    fc.asyncProperty(fc.array(line, { maxLength: 12 }), ends, fc.boolean(), chunkSizes, async (lines, end, last, sizes) => {
-      const text = `{"first":1}${end}${lines.join(end)}${last ? end : ''}`;
-      const content = await readFile('a.jsonl', text);
-      const physical = text.split('\n');
-      const wrong = new Set(content.mistakes.map(({ at }) => at.line));
-      const jobs = new Map(content.entries.map((entry) => [entry.at.line, entry]));
-      for (const [index, written] of physical.entries()) {
-        const value = tryParse(written);
-        const isJob = typeof value === 'object' && value !== null && !Array.isArray(value);
-        if (written.trim() === '') expect([wrong.has(index + 1), jobs.has(index + 1)]).toEqual([false, false]);
-        else if (!isJob) expect([wrong.has(index + 1), jobs.has(index + 1)]).toEqual([true, false]);
-        else {
-          expect(wrong.has(index + 1)).toBe(isFlawed(parseTree(written)));
-          const { fields = [] } = jobs.get(index + 1) ?? {};
-          expect(objectOf(fields)).toEqual(value);
-          if (!wrong.has(index + 1)) expectPlaces(text, fields);
+    fc.asyncProperty(
+      fc.array(line, { maxLength: 12 }),
+      ends,
+      fc.boolean(),
+      chunkSizes,
+      async (lines, end, last, sizes) => {
+        const text = `{"first":1}${end}${lines.join(end)}${last ? end : ''}`;
+        const content = await readFile('a.jsonl', text);
+        const physical = text.split('\n');
+        const wrong = new Set(content.mistakes.map(({ at }) => at.line));
+        const jobs = new Map(content.entries.map((entry) => [entry.at.line, entry]));
+        for (const [index, written] of physical.entries()) {
+          const value = tryParse(written);
+          const isJob = typeof value === 'object' && value !== null && !Array.isArray(value);
+          if (written.trim() === '') expect([wrong.has(index + 1), jobs.has(index + 1)]).toEqual([false, false]);
+          else if (!isJob) expect([wrong.has(index + 1), jobs.has(index + 1)]).toEqual([true, false]);
+          else {
+            expect(wrong.has(index + 1)).toBe(isFlawed(parseTree(written)));
+            const { fields = [] } = jobs.get(index + 1) ?? {};
+            expect(objectOf(fields)).toEqual(value);
+            if (!wrong.has(index + 1)) expectPlaces(text, fields);
+          }
         }
-      }
-      const manifest = await openManifest({ stdin: chunks(text, sizes), spool: folder });
-      const again: (Entry | Mistake)[] = [];
-      for await (const part of manifest.entries()) again.push(part);
-      await manifest.close();
-      expect(again.filter((part) => 'fields' in part).map(({ fields }) => objectOf(fields))).toEqual(content.entries.map(({ fields }) => objectOf(fields)));
-      expect(again.filter((part) => !('fields' in part))).toEqual(content.mistakes);
-      expect(readdirSync(folder).filter((name) => name.startsWith('stdin'))).toEqual([]);
-    }),
+        const manifest = await openManifest({ stdin: chunks(text, sizes), spool: folder });
+        const again: (Entry | Mistake)[] = [];
+        for await (const part of manifest.entries()) again.push(part);
+        await manifest.close();
+        expect(again.filter((part) => 'fields' in part).map(({ fields }) => objectOf(fields))).toEqual(
+          content.entries.map(({ fields }) => objectOf(fields)),
+        );
+        expect(again.filter((part) => !('fields' in part))).toEqual(content.mistakes);
+        expect(readdirSync(folder).filter((name) => name.startsWith('stdin'))).toEqual([]);
+      },
+    ),
   );
 });
 
@@ -223,16 +301,25 @@ function tryParse(text: string): unknown {
 describe('plain text', () => {
   property(
     'is a prompt a line',
-    fc.asyncProperty(fc.array(fc.oneof(anyText, fc.constantFrom('# x', ' #', '\\# y', '  z  ')), { maxLength: 12 }), ends, async (texts, end) => {
-      const text = `first${end}${texts.join(end).toWellFormed().replaceAll('\0', '')}`;
-      const { entries, mistakes } = await readFile('a.txt', text);
-      const prompts = text.split('\n').map((each) => each.trim()).filter((each) => each !== '' && !each.startsWith('#'));
-      expect(mistakes).toEqual([]);
-      expect(entries.map(({ fields: [field] }) => field?.value)).toEqual(prompts.map((each) => each.replace(/^\\#/, '#')));
-      for (const [index, { at, fields }] of entries.entries()) {
-        expect(textAt(text, at).startsWith(prompts[index] as string)).toBe(true);
-        expect(fields).toHaveLength(1);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.oneof(anyText, fc.constantFrom('# x', ' #', '\\# y', '  z  ')), { maxLength: 12 }),
+      ends,
+      async (texts, end) => {
+        const text = `first${end}${texts.join(end).toWellFormed().replaceAll('\0', '')}`;
+        const { entries, mistakes } = await readFile('a.txt', text);
+        const prompts = text
+          .split('\n')
+          .map((each) => each.trim())
+          .filter((each) => each !== '' && !each.startsWith('#'));
+        expect(mistakes).toEqual([]);
+        expect(entries.map(({ fields: [field] }) => field?.value)).toEqual(
+          prompts.map((each) => each.replace(/^\\#/, '#')),
+        );
+        for (const [index, { at, fields }] of entries.entries()) {
+          expect(textAt(text, at).startsWith(prompts[index] as string)).toBe(true);
+          expect(fields).toHaveLength(1);
+        }
+      },
+    ),
   );
 });

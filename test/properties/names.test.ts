@@ -14,8 +14,24 @@ const directory = '/nowhere/imggen/out';
 const prompt = fc.oneof(
   anyText,
   fc.constantFrom(
-    'CON', 'nul', 'com¹', 'Lpt9', '.', '..', '../../etc/passwd', '.hidden', '-rf', 'a/b\\c', 'İstanbul', 'ﬁ ẞ', '只猫',
-    'e\u0301', '\u0301', '👩‍👩‍👧', '\u202eevil', 'a\0b',
+    'CON',
+    'nul',
+    'com¹',
+    'Lpt9',
+    '.',
+    '..',
+    '../../etc/passwd',
+    '.hidden',
+    '-rf',
+    'a/b\\c',
+    'İstanbul',
+    'ﬁ ẞ',
+    '只猫',
+    'e\u0301',
+    '\u0301',
+    '👩‍👩‍👧',
+    '\u202eevil',
+    'a\0b',
   ),
   fc.tuple(anyText, fc.integer({ min: 1, max: 300 })).map(([text, times]) => text.repeat(times)),
 );
@@ -35,8 +51,27 @@ const template = fc
     fc.oneof(
       { weight: 4, arbitrary: fc.constantFrom(...fieldNames).map((name) => `{${name}}`) },
       fc.constantFrom(
-        '/', '-', '.', '..', '../', './', '//', '\\', 'x', '{', '}', ' ', '{{i}}', '{}', '{x}', '{constructor}',
-        '{__proto__}', '{ i }', '~', 'C:', '*',
+        '/',
+        '-',
+        '.',
+        '..',
+        '../',
+        './',
+        '//',
+        '\\',
+        'x',
+        '{',
+        '}',
+        ' ',
+        '{{i}}',
+        '{}',
+        '{x}',
+        '{constructor}',
+        '{__proto__}',
+        '{ i }',
+        '~',
+        'C:',
+        '*',
       ),
       anyText,
       fc.nat({ max: 300 }).map((length) => 'y'.repeat(length)),
@@ -81,7 +116,9 @@ describe('namePattern', () => {
       let pattern: ReturnType<typeof namePattern> | undefined;
       const refusal = refusalOf(() => (pattern = namePattern(template, fields)), 'usage');
       expect(refusal === undefined).toBe(pattern !== undefined);
-      const unknown = [...template.matchAll(/\{([^{}]*)\}/g)].some(([, name]) => !(fieldNames as readonly string[]).includes(name as string));
+      const unknown = [...template.matchAll(/\{([^{}]*)\}/g)].some(
+        ([, name]) => !(fieldNames as readonly string[]).includes(name as string),
+      );
       if (unknown) expect(refusal).toBeDefined();
       if (!pattern) return;
       const { name, numbered } = pattern;
@@ -118,7 +155,10 @@ describe('TargetNames', () => {
       ),
       fc.constantFrom('number', 'overwrite', 'skip'),
       fc.boolean(),
-      fc.option(fc.record({ original: fc.constantFrom('png', 'jpeg', 'webp'), convert: fc.constantFrom(null, 'webp', 'avif') }), { nil: undefined }),
+      fc.option(
+        fc.record({ original: fc.constantFrom('png', 'jpeg', 'webp'), convert: fc.constantFrom(null, 'webp', 'avif') }),
+        { nil: undefined },
+      ),
       (fields, { out, name }, collision, sidecar, edited) => {
         let names: TargetNames;
         try {

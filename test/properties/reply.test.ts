@@ -6,15 +6,60 @@ import { BlobRef, type Document, type Reply } from '../../src/wire/types.ts';
 import { anyText, property } from './support.ts';
 
 const known = [
-  'code', 'message', 'msg', 'request_id', 'error', 'type', 'data', 'urls', 'url', 'b64_json', 'usage', 'expired',
-  'task_id', 'task_status',
+  'code',
+  'message',
+  'msg',
+  'request_id',
+  'error',
+  'type',
+  'data',
+  'urls',
+  'url',
+  'b64_json',
+  'usage',
+  'expired',
+  'task_id',
+  'task_status',
 ];
-const strange = ['__proto__', 'constructor', 'toString', 'valueOf', 'toJSON', 'length', 'blob', 'total_tokens', '0', ''];
+const strange = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'valueOf',
+  'toJSON',
+  'length',
+  'blob',
+  'total_tokens',
+  '0',
+  '',
+];
 
 const word = fc.constantFrom(
-  '', '0', '200', '401', '429 slow down', '503', 'succeeded', 'FAILED', 'pending', 'who knows', 'error', 'insufficient_credit', 'moderation',
-  'image_generation.partial_image', 'image_generation.completed', 'https://example.com/a.png', 'ftp://x', '[object Object]x',
-  '2026-01-02 03:04:05', '2026-13-45 99:99:99', '1700000000', '99999999999999999', '1e400', '2026-01-02T03:04:05Z', '+275760-09-13',
+  '',
+  '0',
+  '200',
+  '401',
+  '429 slow down',
+  '503',
+  'succeeded',
+  'FAILED',
+  'pending',
+  'who knows',
+  'error',
+  'insufficient_credit',
+  'moderation',
+  'image_generation.partial_image',
+  'image_generation.completed',
+  'https://example.com/a.png',
+  'ftp://x',
+  '[object Object]x',
+  '2026-01-02 03:04:05',
+  '2026-13-45 99:99:99',
+  '1700000000',
+  '99999999999999999',
+  '1e400',
+  '2026-01-02T03:04:05Z',
+  '+275760-09-13',
 );
 
 const { value, object } = fc.letrec<{ value: Document; object: Document }>((tie) => ({
@@ -30,14 +75,27 @@ const { value, object } = fc.letrec<{ value: Document; object: Document }>((tie)
     tie('object'),
   ),
   object: fc
-    .array(fc.tuple(fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...known) }, fc.constantFrom(...strange)), tie('value')), { maxLength: 8 })
+    .array(
+      fc.tuple(
+        fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...known) }, fc.constantFrom(...strange)),
+        tie('value'),
+      ),
+      { maxLength: 8 },
+    )
     // As JSON.parse makes them: `__proto__` is a key like any other.
     .map((entries) => Object.fromEntries(entries)),
 }));
 
 /** A document that is nearly the gateway's, so that its inner parts are looked at too. */
 const nearly: fc.Arbitrary<Document> = fc
-  .tuple(fc.constantFrom(0, '0', 0, 1), fc.oneof(object, fc.array(object, { maxLength: 3 }).map((entries): Document => entries)), object)
+  .tuple(
+    fc.constantFrom(0, '0', 0, 1),
+    fc.oneof(
+      object,
+      fc.array(object, { maxLength: 3 }).map((entries): Document => entries),
+    ),
+    object,
+  )
   .map(([code, data, rest]) => ({ data, ...(rest as object), code, error: null }));
 
 const document = fc.oneof(value, object, nearly);
@@ -92,17 +150,31 @@ describe('decodeDocument', () => {
     'refuses an envelope by its code, and finds every image of one that succeeded',
     fc.property(
       fc.oneof(fc.constantFrom(0, '0', null), fc.integer(), anyText),
-      fc.array(fc.oneof(fc.webUrl(), fc.nat({ max: 20 }).map((blob) => new BlobRef(blob))), { maxLength: 10 }),
+      fc.array(
+        fc.oneof(
+          fc.webUrl(),
+          fc.nat({ max: 20 }).map((blob) => new BlobRef(blob)),
+        ),
+        { maxLength: 10 },
+      ),
       fc.constantFrom('urls', 'data', 'bare'),
       requestId,
       (code, images, shape, requestId) => {
-        const entries = images.map((image): Document => (image instanceof BlobRef ? { b64_json: image } : { url: image }));
-        const document: Document = { code, data: { urls: { urls: images }, data: entries, bare: images }[shape], message: 'told' };
+        const entries = images.map((image): Document =>
+          image instanceof BlobRef ? { b64_json: image } : { url: image },
+        );
+        const document: Document = {
+          code,
+          data: { urls: { urls: images }, data: entries, bare: images }[shape],
+          message: 'told',
+        };
         const result = decode(document, 200, requestId);
         const isRefused = code !== null && String(code) !== '0';
         expect(result instanceof ImggenError).toBe(isRefused);
         if (result instanceof ImggenError) return void expect(result.message).toContain('told');
-        const expected = images.map((image) => (image instanceof BlobRef ? { kind: 'inline', blob: image.blob } : { kind: 'url', url: image }));
+        const expected = images.map((image) =>
+          image instanceof BlobRef ? { kind: 'inline', blob: image.blob } : { kind: 'url', url: image },
+        );
         expect(result.images).toEqual(expected);
         expect(result.requestId).toBe(requestId);
       },
@@ -113,18 +185,24 @@ describe('decodeDocument', () => {
 describe('mergeReplies', () => {
   property(
     'adds up what each document says of its usage',
-    fc.property(fc.array(fc.dictionary(fc.constantFrom('total_tokens', ...strange), fc.nat()), { maxLength: 4 }), (usages) => {
-      const { usage } = mergeReplies(usages.map((usage) => decodeDocument({ usage }, 200, null)));
-      const names = new Set(usages.flatMap(Object.keys));
-      const sum = (name: string) => usages.reduce((total, usage) => total + ((Object.hasOwn(usage, name) && usage[name]) || 0), 0);
-      expect(new Map(Object.entries(usage ?? {}))).toEqual(new Map([...names].map((name) => [name, sum(name)])));
-    }),
+    fc.property(
+      fc.array(fc.dictionary(fc.constantFrom('total_tokens', ...strange), fc.nat()), { maxLength: 4 }),
+      (usages) => {
+        const { usage } = mergeReplies(usages.map((usage) => decodeDocument({ usage }, 200, null)));
+        const names = new Set(usages.flatMap(Object.keys));
+        const sum = (name: string) =>
+          usages.reduce((total, usage) => total + ((Object.hasOwn(usage, name) && usage[name]) || 0), 0);
+        expect(new Map(Object.entries(usage ?? {}))).toEqual(new Map([...names].map((name) => [name, sum(name)])));
+      },
+    ),
   );
 
   property(
     'gives one reply with the images of all documents',
     fc.property(fc.array(fc.oneof(object, nearly), { maxLength: 5 }), (documents) => {
-      const replies = documents.map((document) => decode(document, 200, null)).filter((result): result is Reply => !(result instanceof ImggenError));
+      const replies = documents
+        .map((document) => decode(document, 200, null))
+        .filter((result): result is Reply => !(result instanceof ImggenError));
       const merged = mergeReplies(replies);
       expectReply(merged);
       expect(merged.images).toEqual(replies.flatMap(({ images }) => images));

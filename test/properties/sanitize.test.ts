@@ -7,8 +7,18 @@ import { anyText, property } from './support.ts';
 const obeyed = /[\p{Cc}\p{Bidi_C}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 const sequence = fc.constantFrom(
-  '\u001b[31m', '\u001b]0;title\u0007', '\u001b]8;;http://x\u001b\\', '\u009b2J', '\u001b', '\u001bc',
-  '\u001bP+q\u001b\\', '\r', '\ud83d', '\ude00', '\u202e', '\u2067',
+  '\u001b[31m',
+  '\u001b]0;title\u0007',
+  '\u001b]8;;http://x\u001b\\',
+  '\u009b2J',
+  '\u001b',
+  '\u001bc',
+  '\u001bP+q\u001b\\',
+  '\r',
+  '\ud83d',
+  '\ude00',
+  '\u202e',
+  '\u2067',
 );
 const hostile = fc.oneof(
   anyText,
@@ -21,7 +31,9 @@ const value = fc.letrec<{ value: unknown }>((tie) => ({
     fc.double({ noNaN: true, noDefaultInfinity: true }),
     hostile,
     fc.array(tie('value'), { maxLength: 4 }),
-    fc.array(fc.tuple(fc.oneof(hostile, fc.constant('__proto__')), tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
+    fc
+      .array(fc.tuple(fc.oneof(hostile, fc.constant('__proto__')), tie('value')), { maxLength: 4 })
+      .map((entries) => Object.fromEntries(entries)),
   ),
 })).value;
 

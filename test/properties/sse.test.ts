@@ -8,13 +8,20 @@ import { anyEvent, expectSame, imagesOf, type Node, style, written } from './doc
 import { asRefusal, chunkSizes, cut, property, refusalOf } from './support.ts';
 
 /** A character that is one byte, and no end of a line. */
-const byte = fc.integer({ min: 0, max: 255 }).map((code) => (code === 10 || code === 13 ? ' ' : String.fromCharCode(code)));
-const rest = fc.oneof(fc.constantFrom('', ' ', '  ', ' x', 'x', ':', ' : ', '{"a":1}', ' [DONE]', '\0'), fc.string({ unit: byte }));
+const byte = fc
+  .integer({ min: 0, max: 255 })
+  .map((code) => (code === 10 || code === 13 ? ' ' : String.fromCharCode(code)));
+const rest = fc.oneof(
+  fc.constantFrom('', ' ', '  ', ' x', 'x', ':', ' : ', '{"a":1}', ' [DONE]', '\0'),
+  fc.string({ unit: byte }),
+);
 const line = fc.oneof(
   { weight: 3, arbitrary: fc.constant('') },
   { weight: 4, arbitrary: rest.map((value) => `data:${value}`) },
   fc.constantFrom('data', 'event', 'data ', ' data: x', 'Data: x', 'dataa: x', 'dat: x', 'data\0: x', ':', ': data: x'),
-  fc.tuple(fc.constantFrom(':', 'event:', 'id:', 'retry:', 'other:', 'x'.repeat(64), 'x'.repeat(65)), rest).map((parts) => parts.join('')),
+  fc
+    .tuple(fc.constantFrom(':', 'event:', 'id:', 'retry:', 'other:', 'x'.repeat(64), 'x'.repeat(65)), rest)
+    .map((parts) => parts.join('')),
   fc.string({ unit: byte }),
 );
 const lineEnd = fc.constantFrom('\n', '\r\n', '\r');
@@ -83,7 +90,13 @@ const event: fc.Arbitrary<Event> = fc.record({
   name: fc.constantFrom('', 'event: image_generation.partial_image', 'event:x', ': a comment', 'id: 7'),
   blank: fc.boolean(),
   between: fc.constantFrom(
-    '', '\n', ': keep-alive\n\n', 'event: ping\ndata: ping\n\n', 'data\n\n', 'data:\n\n', 'data: [DONE]\n\n',
+    '',
+    '\n',
+    ': keep-alive\n\n',
+    'event: ping\ndata: ping\n\n',
+    'data\n\n',
+    'data:\n\n',
+    'data: [DONE]\n\n',
     'data: ["x"]\n\n',
   ),
 });
@@ -144,10 +157,13 @@ describe('readAnswer of an event stream', () => {
   property(
     'ends with documents or a refusal for any stream',
     fc.asyncProperty(
-      fc.oneof(stream, fc.tuple(fc.array(event, { minLength: 1, maxLength: 3 }), fc.nat()).map(([events, at]) => {
-        const text = events.map(writtenEvent).join('');
-        return text.slice(0, at % (text.length + 1));
-      })),
+      fc.oneof(
+        stream,
+        fc.tuple(fc.array(event, { minLength: 1, maxLength: 3 }), fc.nat()).map(([events, at]) => {
+          const text = events.map(writtenEvent).join('');
+          return text.slice(0, at % (text.length + 1));
+        }),
+      ),
       chunkSizes,
       async (text, sizes) => {
         await read(text, sizes).catch((error: unknown) => void asRefusal(error));
@@ -160,8 +176,17 @@ describe('readAnswer of an event stream', () => {
     'reads no more than the limits of a stream that never ends',
     fc.asyncProperty(
       fc.constantFrom(
-        ': comment\n', '\n', 'data: ping\n\n', 'data: x', 'event: x\n', 'x: y\n', 'data\n\n', ' ', '\0',
-        'data: {"a":"b"}\n\n', 'data:\n',
+        ': comment\n',
+        '\n',
+        'data: ping\n\n',
+        'data: x',
+        'event: x\n',
+        'x: y\n',
+        'data\n\n',
+        ' ',
+        '\0',
+        'data: {"a":"b"}\n\n',
+        'data:\n',
       ),
       fc.integer({ min: 20_000, max: 70_000 }),
       async (unit, size) => {
@@ -173,7 +198,12 @@ describe('readAnswer of an event stream', () => {
         const reading = (async () => {
           for await (const _ of readAnswer(endless()));
         })();
-        asRefusal(await reading.then(() => undefined, (error: unknown) => error));
+        asRefusal(
+          await reading.then(
+            () => undefined,
+            (error: unknown) => error,
+          ),
+        );
         expect(bytes).toBeLessThan(64 << 20);
       },
     ),

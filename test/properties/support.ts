@@ -40,10 +40,32 @@ export const anyText = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.string({ unit: 'binary' }),
   fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) }),
-  fc.string({ unit: fc.constantFrom(
-    '\u0000', '\u001b', '\n', '\r', '\t', '\u007f', '\u009b', '\u202e', '\u2066', '\ud800', '\udfff', '\ufeff', '/',
-    '\\', '.', '-', 'a', 'É', 'e\u0301', '[', ']0;', '猫',
-  ) }),
+  fc.string({
+    unit: fc.constantFrom(
+      '\u0000',
+      '\u001b',
+      '\n',
+      '\r',
+      '\t',
+      '\u007f',
+      '\u009b',
+      '\u202e',
+      '\u2066',
+      '\ud800',
+      '\udfff',
+      '\ufeff',
+      '/',
+      '\\',
+      '.',
+      '-',
+      'a',
+      'É',
+      'e\u0301',
+      '[',
+      ']0;',
+      '猫',
+    ),
+  }),
 );
 
 /** What `act` throws; undefined when it does not. Whatever is no ImggenError with this code fails the test. */

@@ -1,6 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { baseUrl, boolean, dimensions, integer, InvalidValue, oneOf, type Parse, seconds, secret, taskUrl, text } from '../../src/options/parse.ts';
+import {
+  baseUrl,
+  boolean,
+  dimensions,
+  integer,
+  InvalidValue,
+  oneOf,
+  type Parse,
+  seconds,
+  secret,
+  taskUrl,
+  text,
+} from '../../src/options/parse.ts';
 import { anyText, property } from './support.ts';
 
 /** What a parser makes of a text; undefined when it refuses it. Any other exception fails the test. */
@@ -17,21 +29,84 @@ const number = fc.oneof(
   fc.integer().map(String),
   fc.double().map(String),
   fc.constantFrom(
-    '', ' ', '0', '-0', '00', '1.', '.5', '1e3', '0x1', '١', 'Infinity', '9'.repeat(400), `.${'0'.repeat(400)}1`, ' 7 ',
-    '\u00a07', '1_0', '86400.0001',
+    '',
+    ' ',
+    '0',
+    '-0',
+    '00',
+    '1.',
+    '.5',
+    '1e3',
+    '0x1',
+    '١',
+    'Infinity',
+    '9'.repeat(400),
+    `.${'0'.repeat(400)}1`,
+    ' 7 ',
+    '\u00a07',
+    '1_0',
+    '86400.0001',
   ),
   anyText,
 );
-const choice = fc.oneof(fc.constantFrom('png', ' JPEG', 'Jpg\n', 'constructor', '__proto__', 'toString', 'hasOwnProperty', '', 'ſ'), anyText);
+const choice = fc.oneof(
+  fc.constantFrom('png', ' JPEG', 'Jpg\n', 'constructor', '__proto__', 'toString', 'hasOwnProperty', '', 'ſ'),
+  anyText,
+);
 const url = fc.oneof(
   fc
     .tuple(
-      fc.constantFrom('http://', 'https://', 'HTTP://', 'http:', 'https:/', 'ftp://', 'file://', 'javascript:', '', ' http://'),
-      fc.constantFrom('127.0.0.1', 'example.com', '[::1]', 'a', 'u:p@a', ':@a', '@a', 'u@a', '', 'ex ample', 'münchen.de', '1.2.3', '{task_id}'),
+      fc.constantFrom(
+        'http://',
+        'https://',
+        'HTTP://',
+        'http:',
+        'https:/',
+        'ftp://',
+        'file://',
+        'javascript:',
+        '',
+        ' http://',
+      ),
+      fc.constantFrom(
+        '127.0.0.1',
+        'example.com',
+        '[::1]',
+        'a',
+        'u:p@a',
+        ':@a',
+        '@a',
+        'u@a',
+        '',
+        'ex ample',
+        'münchen.de',
+        '1.2.3',
+        '{task_id}',
+      ),
       fc.constantFrom('', ':80', ':8080', ':99999', ':'),
-      fc.array(fc.constantFrom(
-        '/', 'api', 'v1', '..', '.', '?', '#', '?a=b', '#c', '//', '\\', ' ', '%', '%2f', ';', '{task_id}', '\t', 'é',
-      ), { maxLength: 6 }),
+      fc.array(
+        fc.constantFrom(
+          '/',
+          'api',
+          'v1',
+          '..',
+          '.',
+          '?',
+          '#',
+          '?a=b',
+          '#c',
+          '//',
+          '\\',
+          ' ',
+          '%',
+          '%2f',
+          ';',
+          '{task_id}',
+          '\t',
+          'é',
+        ),
+        { maxLength: 6 },
+      ),
     )
     .map(([scheme, host, port, path]) => scheme + host + port + path.join('')),
   fc.webUrl({ withFragments: true, withQueryParameters: true }),
@@ -62,13 +137,19 @@ describe('a value from outside', () => {
 
   property(
     'is a size with one side or two, or refused',
-    fc.property(fc.oneof(fc.tuple(number, fc.constantFrom('x', 'X', '×', ' x '), number).map((parts) => parts.join('')), anyText), (value) => {
-      const size = tried(dimensions, value);
-      if (size === undefined) return;
-      expect(size).toMatch(/^([1-9]\d*x|x[1-9]\d*|[1-9]\d*x[1-9]\d*)$/);
-      for (const side of size.split('x')) expect(Number(side)).toBeLessThanOrEqual(16_384);
-      expect(dimensions(size)).toBe(size);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.tuple(number, fc.constantFrom('x', 'X', '×', ' x '), number).map((parts) => parts.join('')),
+        anyText,
+      ),
+      (value) => {
+        const size = tried(dimensions, value);
+        if (size === undefined) return;
+        expect(size).toMatch(/^([1-9]\d*x|x[1-9]\d*|[1-9]\d*x[1-9]\d*)$/);
+        for (const side of size.split('x')) expect(Number(side)).toBeLessThanOrEqual(16_384);
+        expect(dimensions(size)).toBe(size);
+      },
+    ),
     4,
   );
 
@@ -79,7 +160,8 @@ describe('a value from outside', () => {
       const key = tried(secret, value);
       if (key === undefined) return;
       expect(key.reveal()).toMatch(/^[\x21-\x7e]+$/);
-      if (key.reveal().length > 10) for (const shown of [`${key}`, JSON.stringify({ key })]) expect(shown).not.toContain(key.reveal());
+      if (key.reveal().length > 10)
+        for (const shown of [`${key}`, JSON.stringify({ key })]) expect(shown).not.toContain(key.reveal());
     }),
   );
 

@@ -78,7 +78,8 @@ export class World {
     this.#runs += 1;
     this.#place = join(this.#root, `run-${this.#runs}`);
     const work = join(this.#place, 'a/b/c/d/work');
-    for (const directory of [work, join(this.#place, 'config'), join(work, 'taken.png')]) mkdirSync(directory, { recursive: true });
+    for (const directory of [work, join(this.#place, 'config'), join(work, 'taken.png')])
+      mkdirSync(directory, { recursive: true });
     writeFileSync(join(work, 'file'), 'a cat');
     writeFileSync(join(work, 'bytes'), Buffer.from([0xff, 0xfe, 0x00]));
     writeFileSync(join(work, 'there.png'), 'old');
@@ -112,7 +113,8 @@ export class World {
     const interruption = new AbortController();
     // `imggen sandbox` serves until it is interrupted; the address is the first that it says.
     const out = new Captured((text) => {
-      if (/^http:\/\/127\.0\.0\.1:\d+\S*\n$/.test(text)) interruption.abort(new ImggenError('interrupted', 'interrupted'));
+      if (/^http:\/\/127\.0\.0\.1:\d+\S*\n$/.test(text))
+        interruption.abort(new ImggenError('interrupted', 'interrupted'));
     });
     const err = new Captured();
     const host: Host = {

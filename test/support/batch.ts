@@ -25,7 +25,9 @@ export interface Server {
 }
 
 /** `imggen sandbox`, a process of its own, which ends with the test. */
-export async function sandboxProcess(...args: string[]): Promise<Server & { stats(): Promise<SandboxStats>; charged(): Promise<number> }> {
+export async function sandboxProcess(
+  ...args: string[]
+): Promise<Server & { stats(): Promise<SandboxStats>; charged(): Promise<number> }> {
   const child = spawn(process.execPath, [program, 'sandbox', ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const baseUrl = await new Promise<string>((resolve, reject) => {
@@ -41,7 +43,9 @@ export async function sandboxProcess(...args: string[]): Promise<Server & { stat
 }
 
 /** Answers with as many cats as are asked for; with what `special` gives instead, where it gives something. */
-export function drawing(special: (prompt: string, times: number) => Answer | Promise<Answer> | undefined = () => undefined): (request: SeenRequest) => Answer | Promise<Answer> {
+export function drawing(
+  special: (prompt: string, times: number) => Answer | Promise<Answer> | undefined = () => undefined,
+): (request: SeenRequest) => Answer | Promise<Answer> {
   const seen = new Map<string, number>();
   return ({ body }) => {
     const { prompt, n } = JSON.parse(body) as { prompt: string; n: number };
@@ -88,7 +92,11 @@ export class Project {
 
   /** What `--check` says: nothing, or a line for each job that is due. No server can be asked, and no key is there. */
   async check(...args: string[]): Promise<string[]> {
-    const { exit, stdout, stderr } = await this.runWith({ env: { IMGGEN_BASE_URL: undefined, IMGGEN_API_KEY: undefined } }, '--check', ...args);
+    const { exit, stdout, stderr } = await this.runWith(
+      { env: { IMGGEN_BASE_URL: undefined, IMGGEN_API_KEY: undefined } },
+      '--check',
+      ...args,
+    );
     const due = lines(stdout);
     expect({ exit, stderr }).toEqual({ exit: due.length > 0 ? 9 : 0, stderr: expect.stringMatching(/up to date\n$/) });
     return due;
@@ -141,6 +149,11 @@ export function mistakesIn(stderr: string, file: string): string[] {
 }
 
 /** An answer that refuses, as OpenAI's body does. */
-export function refusal(status: number, message: string, code = 'refused', headers: Record<string, string> = {}): Answer {
+export function refusal(
+  status: number,
+  message: string,
+  code = 'refused',
+  headers: Record<string, string> = {},
+): Answer {
   return { status, headers, body: JSON.stringify({ error: { type: 'invalid_request_error', code, message } }) };
 }

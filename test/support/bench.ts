@@ -66,12 +66,17 @@ export class Bench {
 
   /** Starts the program and does not wait for it. */
   spawn(args: readonly string[], { before, ...options }: RunOptions = {}): ChildProcess {
-    const [file, all] = before === undefined ? [process.execPath, [program, ...args]] : ['/bin/sh', shellLine(before, args)];
+    const [file, all] =
+      before === undefined ? [process.execPath, [program, ...args]] : ['/bin/sh', shellLine(before, args)];
     return this.spawnOther(file, all, options);
   }
 
   /** Starts another program in the same surroundings. */
-  spawnOther(file: string, args: readonly string[], { cwd = this.cwd, env = {}, uid, stdout }: RunOptions = {}): ChildProcess {
+  spawnOther(
+    file: string,
+    args: readonly string[],
+    { cwd = this.cwd, env = {}, uid, stdout }: RunOptions = {},
+  ): ChildProcess {
     return spawn(file, args, {
       cwd,
       env: {
@@ -117,19 +122,31 @@ export function ended(child: ChildProcess): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => {
       child.kill('SIGKILL');
-      reject(new Error(`${child.spawnargs.slice(2).join(' ')} did not end; it said:\n${Buffer.concat(err).toString()}`));
+      reject(
+        new Error(`${child.spawnargs.slice(2).join(' ')} did not end; it said:\n${Buffer.concat(err).toString()}`),
+      );
     }, deadlineMs);
     child.on('error', reject);
     child.on('close', (exit, signal) => {
       clearTimeout(late);
       const stdout = Buffer.concat(out).toString();
-      resolve({ exit, signal, stdout, stderr: Buffer.concat(err).toString(), json: () => JSON.parse(stdout) as unknown });
+      resolve({
+        exit,
+        signal,
+        stdout,
+        stderr: Buffer.concat(err).toString(),
+        json: () => JSON.parse(stdout) as unknown,
+      });
     });
   });
 }
 
 /** Does work for each item, so many at a time; in the order of the items. */
-export async function inParallel<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+export async function inParallel<T, R>(
+  limit: number,
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   const queue = items.entries();
   await Promise.all(
@@ -142,9 +159,14 @@ export async function inParallel<T, R>(limit: number, items: readonly T[], work:
 
 /** Every file below a directory, hidden ones too: its name there, and its hash when it is an image that decodes. */
 export async function imagesIn(directory: string): Promise<{ name: string; sha256: string | undefined }[]> {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory());
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(
+    (entry) => !entry.isDirectory(),
+  );
   const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
-  return await inParallel(4, paths, async (path) => ({ name: path.slice(directory.length + 1), sha256: await decodedHash(path) }));
+  return await inParallel(4, paths, async (path) => ({
+    name: path.slice(directory.length + 1),
+    sha256: await decodedHash(path),
+  }));
 }
 
 /** The names of the files below a directory, each of which must be an image that decodes; others get a mark. */

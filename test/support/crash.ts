@@ -69,7 +69,9 @@ export async function countedSandbox(bench: Bench, flags: readonly string[]): Pr
       return counts;
     },
     charged: async () => {
-      const stats = (await (await fetch(new URL('/sandbox/stats', url))).json()) as { charged: { generations: number } };
+      const stats = (await (await fetch(new URL('/sandbox/stats', url))).json()) as {
+        charged: { generations: number };
+      };
       return stats.charged.generations;
     },
   };
@@ -88,15 +90,33 @@ export function twelve(): Declared[] {
   for (let i = 1; i <= 3; i += 1) {
     all.push(
       { image: { prompt: `plain ${i}`, out: `plain-${i}.png` }, files: [`plain-${i}.png`] },
-      { image: { prompt: `pair ${i}`, name: `deep/pair-${i}`, count: 2 }, files: [`deep/pair-${i}-1.png`, `deep/pair-${i}-2.png`] },
-      { image: { prompt: `edited ${i}`, out: `edited-${i}.webp`, resize: '64x64', convert: 'webp' }, files: [`edited-${i}.original.png`, `edited-${i}.webp`] },
+      {
+        image: { prompt: `pair ${i}`, name: `deep/pair-${i}`, count: 2 },
+        files: [`deep/pair-${i}-1.png`, `deep/pair-${i}-2.png`],
+      },
+      {
+        image: { prompt: `edited ${i}`, out: `edited-${i}.webp`, resize: '64x64', convert: 'webp' },
+        files: [`edited-${i}.original.png`, `edited-${i}.webp`],
+      },
     );
   }
-  const variants = [{ out: 'small/many.jpg', resize: '32x' }, { out: 'many-small.webp', resize: '48x48' }];
+  const variants = [
+    { out: 'small/many.jpg', resize: '32x' },
+    { out: 'many-small.webp', resize: '48x48' },
+  ];
   all.push(
     { image: { prompt: 'many', out: 'many.png', variants }, files: ['many.png', 'many-small.webp', 'small/many.jpg'] },
     { image: { prompt: 'gone', out: 'gone.png', resize: '40x40', 'keep-original': false }, files: ['gone.png'] },
-    { image: { prompt: 'both', out: 'both.webp', convert: 'webp', 'keep-original': false, variants: [{ out: 'both-small.png', resize: '16x16' }] }, files: ['both-small.png', 'both.webp'] },
+    {
+      image: {
+        prompt: 'both',
+        out: 'both.webp',
+        convert: 'webp',
+        'keep-original': false,
+        variants: [{ out: 'both-small.png', resize: '16x16' }],
+      },
+      files: ['both-small.png', 'both.webp'],
+    },
   );
   return all;
 }
@@ -165,12 +185,22 @@ function parsed(line: string): JournalLine[] {
  * What must hold once a batch is done, whatever became of it on the way: an answer that had arrived was never asked for
  * again, and everything that was charged besides is a generation whose answer never came. Returns how many those are.
  */
-export async function judgeCharges(declared: readonly Declared[], runs: readonly JournalRun[], sandbox: CountedSandbox): Promise<number> {
+export async function judgeCharges(
+  declared: readonly Declared[],
+  runs: readonly JournalRun[],
+  sandbox: CountedSandbox,
+): Promise<number> {
   const charges = await sandbox.charges();
-  for (const { image: { prompt } } of declared) {
+  for (const {
+    image: { prompt },
+  } of declared) {
     const own = runs.filter((run) => run.prompt === prompt && !run.isRefused);
     const answered = own.filter(({ isAnswered }) => isAnswered);
-    expect({ prompt, answered: answered.length, last: own.at(-1)?.isAnswered }).toEqual({ prompt, answered: 1, last: true });
+    expect({ prompt, answered: answered.length, last: own.at(-1)?.isAnswered }).toEqual({
+      prompt,
+      answered: 1,
+      last: true,
+    });
     expect(charges.get(prompt), `charges of ${prompt}`).toBeGreaterThanOrEqual(1);
     expect(charges.get(prompt), `charges of ${prompt}, of ${own.length} runs`).toBeLessThanOrEqual(own.length);
   }
@@ -193,7 +223,11 @@ function lockedFiles(directory: string): LockedFile[] {
 }
 
 /** Every file that was declared is there, whole, and as the lock has it; and nothing else is, but some. */
-export async function judgeFiles(directory: string, declared: readonly Declared[], others: readonly string[] = []): Promise<void> {
+export async function judgeFiles(
+  directory: string,
+  declared: readonly Declared[],
+  others: readonly string[] = [],
+): Promise<void> {
   const locked = new Map(lockedFiles(directory).map(({ path, sha256 }) => [path, sha256]));
   const own = new Set([batchFile, lockFile, ...others]);
   const found = (await imagesIn(directory)).filter(({ name }) => !own.has(name));
@@ -203,7 +237,11 @@ export async function judgeFiles(directory: string, declared: readonly Declared[
 }
 
 /** Waits for the end of a batch, unless it is killed first: at some time, or a moment after something changes in its directories. */
-export async function killed(child: ChildProcess, directories: readonly string[], random: () => number): Promise<Ended> {
+export async function killed(
+  child: ChildProcess,
+  directories: readonly string[],
+  random: () => number,
+): Promise<Ended> {
   const watchers: FSWatcher[] = [];
   const kill = () => void child.kill('SIGKILL');
   let timer: NodeJS.Timeout | undefined;

@@ -93,7 +93,8 @@ export async function gateway({ generation = [], paths = {}, port = 0 }: Script 
     origin,
     baseUrl: `${origin}/api/v1`,
     requests,
-    posts: () => requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
+    posts: () =>
+      requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
     gets: () => requests.filter(({ method }) => method !== 'POST').map(({ path }) => path),
   };
 }
@@ -111,7 +112,11 @@ async function seen(incoming: IncomingMessage): Promise<SeenRequest> {
   return { method, path: url, headers, body: Buffer.concat(chunks).toString() };
 }
 
-async function give({ status = 200, headers = {}, body = '', broken, framing }: Answer, response: ServerResponse, origin: string): Promise<void> {
+async function give(
+  { status = 200, headers = {}, body = '', broken, framing }: Answer,
+  response: ServerResponse,
+  origin: string,
+): Promise<void> {
   if (broken === 'start') return void response.destroy();
   const pieces = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
   const bytes = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(filled(piece, origin)) : piece));
@@ -128,7 +133,9 @@ async function give({ status = 200, headers = {}, body = '', broken, framing }: 
 }
 
 function filled(text: string, origin: string): string {
-  return text.replaceAll('{{origin}}', origin).replace(/\{\{([\w.-]+)\}\}/g, (mark, name: string) => (isImage(name) ? image(name).toString('base64') : mark));
+  return text
+    .replaceAll('{{origin}}', origin)
+    .replace(/\{\{([\w.-]+)\}\}/g, (mark, name: string) => (isImage(name) ? image(name).toString('base64') : mark));
 }
 
 /** A raw answer from `fixtures/wire`. */
@@ -138,7 +145,12 @@ export function wire(name: string): string {
 
 /** The documented answer (api/, "Response Body") with these URLs. */
 export function documented(...urls: string[]): Answer {
-  return { body: wire('documented.json').replace('"{{origin}}/images/cat.png"', urls.map((url) => JSON.stringify(url)).join(', ')) };
+  return {
+    body: wire('documented.json').replace(
+      '"{{origin}}/images/cat.png"',
+      urls.map((url) => JSON.stringify(url)).join(', '),
+    ),
+  };
 }
 
 /** The documented answer with `n` images. */

@@ -12,7 +12,8 @@ export const testKey = 'sk-test-5f1e0c9a7b3d4e2f8a6c1234';
 export const shownKey = 'sk-…1234';
 
 /** The program under test; the variable points the suite at another build of it. */
-export const program = process.env.IMGGEN_TEST_PROGRAM ?? fileURLToPath(new URL('../../bin/imggen.js', import.meta.url));
+export const program =
+  process.env.IMGGEN_TEST_PROGRAM ?? fileURLToPath(new URL('../../bin/imggen.js', import.meta.url));
 
 export interface Setup {
   /** Where to run; a fresh place by default. */
@@ -95,7 +96,13 @@ export function start(args: readonly string[], setup: Setup = {}): Running {
 
   const end = ended(child).then((exit): Result => {
     const bytes = Buffer.concat(out);
-    const result = { exit, stdout: bytes.toString(), stderr: Buffer.concat(err).toString(), bytes, files: place.files() };
+    const result = {
+      exit,
+      stdout: bytes.toString(),
+      stderr: Buffer.concat(err).toString(),
+      bytes,
+      files: place.files(),
+    };
     if (!setup.unchecked) check(result, place, setup);
     return result;
   });
@@ -146,7 +153,12 @@ function check({ stdout, stderr, files, bytes }: Result, place: Place, { env }: 
     if (path === place.configFile) continue;
     expect(readFileSync(path).includes(testKey), `the key in ${path}`).toBe(false);
   }
-  expect(files.filter((name) => name.includes('.imggen-')), 'temporary files').toEqual([]);
-  if (env?.FORCE_COLOR === undefined) expect(stderr, 'control characters on stderr').toMatch(/^[^\p{Cc}]*(\n[^\p{Cc}]*)*$/u);
-  if (bytes.length === Buffer.byteLength(stdout)) expect(stdout, 'control characters on stdout').not.toContain('\u001b');
+  expect(
+    files.filter((name) => name.includes('.imggen-')),
+    'temporary files',
+  ).toEqual([]);
+  if (env?.FORCE_COLOR === undefined)
+    expect(stderr, 'control characters on stderr').toMatch(/^[^\p{Cc}]*(\n[^\p{Cc}]*)*$/u);
+  if (bytes.length === Buffer.byteLength(stdout))
+    expect(stdout, 'control characters on stdout').not.toContain('\u001b');
 }

@@ -18,9 +18,17 @@ export function processOf(alive: Set<number>, pid: number): Machine {
 /** What is known of a job that is done. */
 export function lockEntry(path: string, changes: Partial<LockEntry> = {}): LockEntry {
   return {
-    fingerprint: 'f'.repeat(64), processing: null, originals: [{ path, sha256: 'a'.repeat(64), bytes: 1234 }], outputs: [],
-    run: '20260101T120000-aaaaaaaa', model: 'gpt-image-1', request_id: 'req_1', task_id: null, usage: { total_tokens: 7 },
-    generated: '2026-01-01T12:00:00.000Z', ...changes,
+    fingerprint: 'f'.repeat(64),
+    processing: null,
+    originals: [{ path, sha256: 'a'.repeat(64), bytes: 1234 }],
+    outputs: [],
+    run: '20260101T120000-aaaaaaaa',
+    model: 'gpt-image-1',
+    request_id: 'req_1',
+    task_id: null,
+    usage: { total_tokens: 7 },
+    generated: '2026-01-01T12:00:00.000Z',
+    ...changes,
   };
 }
 
@@ -35,7 +43,15 @@ export function directory(): string {
 export async function bundleWorker(into: string): Promise<string> {
   const outfile = join(into, 'lock-worker.mjs');
   const entry = fileURLToPath(new URL('../tools/lock-worker.js', import.meta.url));
-  await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20.19', logLevel: 'warning' });
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    logLevel: 'warning',
+  });
   return outfile;
 }
 
@@ -49,9 +65,17 @@ export interface Said {
 }
 
 /** Runs a worker to its end. */
-export function runWorker(program: string, args: readonly string[], options: { uid?: number; flags?: readonly string[] } = {}): { exit: number | null; said: Said[] } {
+export function runWorker(
+  program: string,
+  args: readonly string[],
+  options: { uid?: number; flags?: readonly string[] } = {},
+): { exit: number | null; said: Said[] } {
   const { flags = [], ...how } = options;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, program, ...args], { encoding: 'utf8', maxBuffer: 2 ** 28, ...how });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, program, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    ...how,
+  });
   if (stderr !== '') throw new Error(stderr);
   return { exit: status, said: linesOf(stdout) };
 }
@@ -76,5 +100,8 @@ export function startWorker(program: string, args: readonly string[]): Worker {
 }
 
 function linesOf(text: string): Said[] {
-  return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Said);
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Said);
 }

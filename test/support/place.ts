@@ -50,7 +50,9 @@ export class Place {
 
   /** Every file that the program may have written, by its full path. */
   everything(): string[] {
-    return [this.cwd, this.config, this.state, this.home].flatMap((top) => namesBelow(top).map((name) => join(top, name)));
+    return [this.cwd, this.config, this.state, this.home].flatMap((top) =>
+      namesBelow(top).map((name) => join(top, name)),
+    );
   }
 
   writeConfig(content: unknown, mode = 0o600): void {

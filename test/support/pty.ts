@@ -55,7 +55,9 @@ function terminal(file: string, args: string[], { columns = 100, rows = 30, ...s
   });
   const end = new Promise<{ exit: number; files: string[] }>((resolve, reject) => {
     const late = setTimeout(() => {
-      reject(new Error(`${args.slice(1).join(' ')} did not end within ${deadlineMs} ms; the screen:\n${screen.text()}`));
+      reject(
+        new Error(`${args.slice(1).join(' ')} did not end within ${deadlineMs} ms; the screen:\n${screen.text()}`),
+      );
       child.kill('SIGKILL');
     }, deadlineMs);
     child.onExit(({ exitCode }) => {
@@ -66,7 +68,10 @@ function terminal(file: string, args: string[], { columns = 100, rows = 30, ...s
     });
   }).then((result) => {
     expect(raw, 'the key on the terminal').not.toContain(testKey);
-    expect(result.files.filter((name) => name.includes('.imggen-')), 'temporary files').toEqual([]);
+    expect(
+      result.files.filter((name) => name.includes('.imggen-')),
+      'temporary files',
+    ).toEqual([]);
     expect(screen.cursorVisible, 'the cursor is visible again').toBe(true);
     return result;
   });

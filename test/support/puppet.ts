@@ -39,7 +39,8 @@ export async function openPuppet(answer: Answerer): Promise<Gateway & { close: (
     origin,
     baseUrl: `${origin}/api/v1`,
     requests,
-    posts: () => requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
+    posts: () =>
+      requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
     gets: () => requests.filter(({ method }) => method !== 'POST').map(({ path }) => path),
   };
 }
@@ -108,7 +109,10 @@ export async function proxyTo(origin: string): Promise<{ url: string; hosts: str
   proxy.on('connect', ({ url = '' }, socket) => {
     hosts.push(url);
     const onward = connect(Number(port), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
-    for (const [end, other] of [[socket, onward], [onward, socket]] as [Socket, Socket][]) {
+    for (const [end, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as [Socket, Socket][]) {
       sockets.add(end);
       end.on('error', () => other.resetAndDestroy());
     }

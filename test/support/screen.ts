@@ -14,14 +14,18 @@ export class Screen {
 
   /** The text, without blanks at the ends of lines and empty lines at its end. */
   text(): string {
-    const lines = this.#lines.map((line) => Array.from(line, (character) => character ?? ' ').join('').trimEnd());
+    const lines = this.#lines.map((line) =>
+      Array.from(line, (character) => character ?? ' ')
+        .join('')
+        .trimEnd(),
+    );
     return lines.join('\n').trimEnd();
   }
 
   write(data: string): void {
     const text = this.#rest + data;
     this.#rest = '';
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const [sequence = ''] = /^\u001b(\[[0-9;?]*[A-Za-z]|[^[])/.exec(text.slice(at)) ?? [];
       if (text[at] === '\u001b' && sequence === '') {
         this.#rest = text.slice(at);

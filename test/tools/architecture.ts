@@ -4,7 +4,17 @@ import path from 'node:path';
 
 /** The steps from argv to stdout. They know nothing of one another but types. */
 const stages = new Set([
-  'options', 'manifest', 'request', 'wire', 'transport', 'images', 'convert', 'files', 'journal', 'sandbox', 'terminal',
+  'options',
+  'manifest',
+  'request',
+  'wire',
+  'transport',
+  'images',
+  'convert',
+  'files',
+  'journal',
+  'sandbox',
+  'terminal',
 ]);
 /** Who put the stages together; each may import those after it. */
 const composers = ['start.ts', 'cli.ts', 'commands', 'batch', 'run'];
@@ -41,8 +51,10 @@ export function importsOf(file: string, text: string): Import[] {
   );
   const calls = code.matchAll(/(\btypeof\s+)?(?<![\w$.])import\s*\(\s*(?:(['"`])([^'"`$]+)\2)?/g);
   const all: Import[] = [];
-  for (const [, type, , target = ''] of statements) all.push({ target: below(file, target), kind: type ? 'type' : 'static' });
-  for (const [, type, , target = ''] of calls) all.push({ target: below(file, target), kind: type ? 'type' : 'dynamic' });
+  for (const [, type, , target = ''] of statements)
+    all.push({ target: below(file, target), kind: type ? 'type' : 'static' });
+  for (const [, type, , target = ''] of calls)
+    all.push({ target: below(file, target), kind: type ? 'type' : 'dynamic' });
   return all;
 }
 
@@ -77,7 +89,9 @@ function complaint(file: string, { target, kind }: Import, graph: Graph): string
 
 function whyNot(from: string, to: string, typesOnly: boolean): string | undefined {
   if (composers.includes(from))
-    return composers.includes(to) && composers.indexOf(to) < composers.indexOf(from) ? `${from} does not know ${to}` : undefined;
+    return composers.includes(to) && composers.indexOf(to) < composers.indexOf(from)
+      ? `${from} does not know ${to}`
+      : undefined;
   if (composers.includes(to)) return `only ${composers.slice(0, composers.indexOf(to) + 1).join(', ')} know ${to}`;
   if (from === to || typesOnly) return undefined;
   return from === 'leaf'
@@ -108,7 +122,8 @@ function heavyAtStart(graph: Graph): string[] {
     for (const { target, kind } of graph.get(file) ?? []) {
       if (kind !== 'static') continue;
       if (graph.has(target)) trails.set(target, trails.get(target) ?? `${trail} → ${target}`);
-      else if (heavy.has(target.split('/')[0] ?? '')) found.push(`at start: ${trail} → ${target}; import() it where it is needed`);
+      else if (heavy.has(target.split('/')[0] ?? ''))
+        found.push(`at start: ${trail} → ${target}; import() it where it is needed`);
     }
   return found;
 }

@@ -71,7 +71,9 @@ async function main() {
   const [port] = await once(server, 'message');
   const rivals = findRivals(scratch);
   const node = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
-  console.log(`imggen ${version}, Node ${node} on ${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`);
+  console.log(
+    `imggen ${version}, Node ${node} on ${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`,
+  );
   console.log(`rivals: ${described(rivals)}`);
 
   const isWanted = matcher(options.rows);
@@ -98,22 +100,32 @@ async function runGroup({ title, runs: usual, floor, rows, isBatch }) {
   const figuresOf = (program) => withJobs(records.get(program).figures, program.jobs, records.get(floor).figures);
 
   console.log(`\n${title}; ${runs === 1 ? '1 run' : `${runs} runs`} of each\n`);
-  const { head, line, cellsOf } = isBatch ? { ...batchResults, cellsOf: batchCellsOf } : { ...results, cellsOf: startCellsOf };
+  const { head, line, cellsOf } = isBatch
+    ? { ...batchResults, cellsOf: batchCellsOf }
+    : { ...results, cellsOf: startCellsOf };
   for (const each of head) console.log(each);
   const failures = [];
   const show = (row, program, ours) => {
     const cells = cellsOf(figuresOf(program), figuresOf(floor), ours) ?? [program.skip ?? 'failed'];
     console.log(line([row, program.program, ...cells]));
     const all = records.get(program).failures;
-    if (all.length > 0) failures.push(`failed ${all.length === 1 ? 'once' : `${all.length} times`}: ${row}, ${program.program}: ${all[0]}`);
+    if (all.length > 0)
+      failures.push(
+        `failed ${all.length === 1 ? 'once' : `${all.length} times`}: ${row}, ${program.program}: ${all[0]}`,
+      );
   };
   show('', floor);
-  for (const { name, programs } of rows) programs.forEach((program, index) => show(name, program, index > 0 ? figuresOf(programs[0]) : undefined));
+  for (const { name, programs } of rows)
+    programs.forEach((program, index) => show(name, program, index > 0 ? figuresOf(programs[0]) : undefined));
   if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
   if (failures.length > 0) process.exitCode = 1;
   return rows.map(({ name, programs: [imggen, ...rivals] }) => [
     name,
-    { ours: figuresOf(imggen), floor: figuresOf(floor), rivals: new Map(rivals.map((rival) => [rival.program, figuresOf(rival)])) },
+    {
+      ours: figuresOf(imggen),
+      floor: figuresOf(floor),
+      rivals: new Map(rivals.map((rival) => [rival.program, figuresOf(rival)])),
+    },
   ]);
 }
 

@@ -75,7 +75,8 @@ const { outputFiles, metafile } = await build({
 refuse(metafile);
 
 const files = new Map();
-for (const file of outputFiles) files.set(path.relative(dist, file.path), Buffer.from(await commonJs(file.text, isForeign(file.path))));
+for (const file of outputFiles)
+  files.set(path.relative(dist, file.path), Buffer.from(await commonJs(file.text, isForeign(file.path))));
 files.set('batch.schema.json', Buffer.from(`${JSON.stringify(await schema())}\n`));
 files.set('package.json', Buffer.from('{ "type": "commonjs" }\n'));
 const bundled = Object.values(metafile.outputs).flatMap((output) => Object.keys(output.inputs));
@@ -110,10 +111,13 @@ async function commonJs(chunk, minifyIdentifiers) {
  */
 function lazy(code) {
   const names = new Set();
-  const declared = code.replace(/\b(import_\w+)=((?:__toESM\()?require\("[^"]+"\)(?:,1\)|\))?)(?=[,;])/g, (_all, name, load) => {
-    names.add(name);
-    return `${name}_,${name}=()=>${name}_??=${load}`;
-  });
+  const declared = code.replace(
+    /\b(import_\w+)=((?:__toESM\()?require\("[^"]+"\)(?:,1\)|\))?)(?=[,;])/g,
+    (_all, name, load) => {
+      names.add(name);
+      return `${name}_,${name}=()=>${name}_??=${load}`;
+    },
+  );
   return declared.replace(/\bimport_\w+\b(?!=)/g, (name) => (names.has(name) ? `(${name}())` : name));
 }
 
@@ -126,14 +130,16 @@ function named(contents) {
 
 /** The JSON Schema of batch files, which editors read from the package. */
 async function schema() {
-  const [{ text }] = (await build({
-    absWorkingDir: root,
-    stdin: { contents: "export { batchSchema } from './src/batch/schema.ts'", resolveDir: root },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    write: false,
-  })).outputFiles;
+  const [{ text }] = (
+    await build({
+      absWorkingDir: root,
+      stdin: { contents: "export { batchSchema } from './src/batch/schema.ts'", resolveDir: root },
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      write: false,
+    })
+  ).outputFiles;
   const { batchSchema } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   return batchSchema();
 }
@@ -147,7 +153,9 @@ function isForeign(file) {
 
 /** Keeps what the program prints for --help, so that it can be printed without the program. */
 async function writeHelp() {
-  const text = execFileSync(process.execPath, [path.join(root, 'bin/imggen.js'), '--help'], { env: { NODE_DISABLE_COMPILE_CACHE: '1' } });
+  const text = execFileSync(process.execPath, [path.join(root, 'bin/imggen.js'), '--help'], {
+    env: { NODE_DISABLE_COMPILE_CACHE: '1' },
+  });
   await write(dist, 'help.txt', text);
 }
 

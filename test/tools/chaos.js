@@ -35,7 +35,9 @@ const between = (low, high) => low + random() * (high - low);
 const pick = (list) => list[Math.floor(random() * list.length)];
 
 /** Files that were there before: names that the runs want. */
-const sentinels = new Map(['pic-2.png', 'pic-5.png', 'pic-17.png', 'deep/pic-1.webp', 'pic-3.png.json'].map((name) => [name, `mine: ${name}`]));
+const sentinels = new Map(
+  ['pic-2.png', 'pic-5.png', 'pic-17.png', 'deep/pic-1.webp', 'pic-3.png.json'].map((name) => [name, `mine: ${name}`]),
+);
 for (const [name, text] of sentinels) {
   mkdirSync(path.dirname(path.join(target, name)), { recursive: true });
   writeFileSync(path.join(target, name), text);
@@ -93,7 +95,10 @@ async function gateway(answer, flags) {
     onward.end(body);
   }).listen(0, '127.0.0.1');
   await once(counter, 'listening');
-  closers.push(() => sandbox.kill('SIGKILL'), () => (counter.closeAllConnections(), counter.close()));
+  closers.push(
+    () => sandbox.kill('SIGKILL'),
+    () => (counter.closeAllConnections(), counter.close()),
+  );
   return {
     answer,
     baseUrl: `http://127.0.0.1:${counter.address().port}${url.pathname}`,
@@ -119,24 +124,38 @@ function run(args, env = {}) {
 
 /** Starts all runs, some of them resumes, each to be killed at some time, or at the moment of some change of a file. */
 async function generateAll() {
-  const watchers = [target, path.join(state, 'runs')].map((directory) => watch(directory, () => {
-    const victim = pick([...children].filter(({ mode }) => mode === 'event'));
-    if (victim && random() < 0.05) setTimeout(() => victim.child.kill('SIGKILL'), between(0, 3));
-  }));
+  const watchers = [target, path.join(state, 'runs')].map((directory) =>
+    watch(directory, () => {
+      const victim = pick([...children].filter(({ mode }) => mode === 'event'));
+      if (victim && random() < 0.05) setTimeout(() => victim.child.kill('SIGKILL'), between(0, 3));
+    }),
+  );
   let next = 0;
-  await Promise.all(Array.from({ length: jobs }, async () => {
-    while (next < runs) {
-      const number = (next += 1);
-      await oneRun(number);
-      if (random() < 0.1) await watched(run(['resume']), pick(['time', 'event']));
-    }
-  }));
+  await Promise.all(
+    Array.from({ length: jobs }, async () => {
+      while (next < runs) {
+        const number = (next += 1);
+        await oneRun(number);
+        if (random() < 0.1) await watched(run(['resume']), pick(['time', 'event']));
+      }
+    }),
+  );
   for (const watcher of watchers) watcher.close();
 }
 
 async function oneRun(number) {
   const { baseUrl, answer } = pick(gateways);
-  const args = [`chaos ${number}`, '-n', String(1 + Math.floor(random() * 4)), '-m', 'any', '-s', pick(['256x256', '512x512']), '-f', pick(['png', 'png', 'jpeg', 'webp'])];
+  const args = [
+    `chaos ${number}`,
+    '-n',
+    String(1 + Math.floor(random() * 4)),
+    '-m',
+    'any',
+    '-s',
+    pick(['256x256', '512x512']),
+    '-f',
+    pick(['png', 'png', 'jpeg', 'webp']),
+  ];
   args.push('--name', pick(['pic-{i}', 'pic-{i}', 'deep/pic-{i}']));
   if (random() < 0.25) args.push('--sidecar');
   if (random() < 0.3) args.push('--convert', pick(['webp', 'jpeg', 'avif']), ...pick([[], [], ['--no-keep-original']]));
@@ -154,7 +173,8 @@ async function watched(child, mode) {
   child.stderr.on('data', (chunk) => (stderr += chunk));
   child.stdout.resume();
   // Most runs take half a second; those of slow servers, three.
-  const timer = mode === 'time' ? setTimeout(() => child.kill('SIGKILL'), between(50, pick([500, 1000, 3500]))) : undefined;
+  const timer =
+    mode === 'time' ? setTimeout(() => child.kill('SIGKILL'), between(50, pick([500, 1000, 3500]))) : undefined;
   const [exit] = await once(child, 'close');
   clearTimeout(timer);
   children.delete(entry);
@@ -194,7 +214,16 @@ function stages() {
   const counts = {};
   for (const { entries, of } of journal()) {
     const answered = of('answered').at(-1);
-    const stage = entries.length === 0 ? 'empty' : !answered ? 'asked' : new Set(of('saved').map(({ index }) => index)).size < answered.sources.length ? 'answered' : of('released').length === 0 ? 'saved' : 'released';
+    const stage =
+      entries.length === 0
+        ? 'empty'
+        : !answered
+          ? 'asked'
+          : new Set(of('saved').map(({ index }) => index)).size < answered.sources.length
+            ? 'answered'
+            : of('released').length === 0
+              ? 'saved'
+              : 'released';
     counts[stage] = (counts[stage] ?? 0) + 1;
   }
   return counts;
@@ -212,12 +241,21 @@ async function checkAll() {
     check(count === 1, `${asked.prompt}: answered after ${count} POSTs`);
     answered.sources.forEach((_source, k) => {
       const saved = of('saved').findLast(({ index }) => index === k + 1);
-      check(saved, `${asked.prompt} (${name}): image ${k + 1} of its answer is not saved: ${JSON.stringify(of('lost'))}`);
+      check(
+        saved,
+        `${asked.prompt} (${name}): image ${k + 1} of its answer is not saved: ${JSON.stringify(of('lost'))}`,
+      );
       const made = of('made').some(({ index }) => index === k + 1);
-      check(made === (asked.edit !== undefined), `${asked.prompt} (${name}): image ${k + 1} is ${made ? '' : 'not '}converted`);
+      check(
+        made === (asked.edit !== undefined),
+        `${asked.prompt} (${name}): image ${k + 1} is ${made ? '' : 'not '}converted`,
+      );
     });
     // One image has one place, also when it was saved twice over.
-    for (const { type, index, path: file, facts } of [...(asked.keepOriginal === false ? [] : of('saved')), ...of('made')]) {
+    for (const { type, index, path: file, facts } of [
+      ...(asked.keepOriginal === false ? [] : of('saved')),
+      ...of('made'),
+    ]) {
       const other = expected.get(file);
       check(!other || other.key === `${name} ${index} ${type}`, `${file} belongs to two images`);
       expected.set(file, { key: `${name} ${index} ${type}`, facts });
@@ -227,17 +265,23 @@ async function checkAll() {
   check(new Set(keys).size === keys.length, 'an image is saved twice');
   for (const [prompt, count] of posts) check(count === 1, `${prompt}: ${count} POSTs`);
 
-  const found = readdirSync(target, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  const found = readdirSync(target, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
   for (const file of found) await checkFile(file, expected.get(file));
   for (const file of expected.keys()) check(existsSync(file), `${file} is in the journal and not there`);
-  for (const [name, text] of sentinels) check(readFileSync(path.join(target, name), 'utf8') === text, `${name} was there before, and is another file now`);
+  for (const [name, text] of sentinels)
+    check(readFileSync(path.join(target, name), 'utf8') === text, `${name} was there before, and is another file now`);
   const parts = path.join(state, 'parts');
   check(!existsSync(parts) || readdirSync(parts).length === 0, 'parts are left in the state directory');
   counts.images = expected.size;
 
   for (const { stats } of gateways) {
     const { requests, charged, rejected } = await stats();
-    check(requests === charged.generations + rejected && rejected === 0, `the sandbox took ${requests} POSTs, charged ${charged.generations}, rejected ${rejected}`);
+    check(
+      requests === charged.generations + rejected && rejected === 0,
+      `the sandbox took ${requests} POSTs, charged ${charged.generations}, rejected ${rejected}`,
+    );
     counts.charged += charged.generations;
   }
   check(counts.charged === posts.size, `${counts.charged} charges, ${posts.size} runs that sent a POST`);
@@ -257,16 +301,30 @@ async function checkFile(file, expected) {
   }
   if (!expected) return violations.push(`${name} is in no run's journal`);
   const bytes = readFileSync(file);
-  check(createHash('sha256').update(bytes).digest('hex') === expected.facts.sha256, `${name} is not what the journal says`);
-  await sharp(bytes, { failOn: 'error' }).raw().toBuffer().catch((error) => violations.push(`${name} does not decode: ${error.message}`));
+  check(
+    createHash('sha256').update(bytes).digest('hex') === expected.facts.sha256,
+    `${name} is not what the journal says`,
+  );
+  await sharp(bytes, { failOn: 'error' })
+    .raw()
+    .toBuffer()
+    .catch((error) => violations.push(`${name} does not decode: ${error.message}`));
 }
 
 function report() {
-  const at = Object.entries(before).map(([stage, count]) => `${stage} ${count}`).join(', ');
-  console.log(`journal before resume: ${at}; runs without one: ${runs - Object.values(before).reduce((a, b) => a + b, 0)}`);
-  console.log(`${posts.size} POSTs, ${counts.charged} charges, ${counts.images} images saved, ${resumes} rounds of resume, ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  const at = Object.entries(before)
+    .map(([stage, count]) => `${stage} ${count}`)
+    .join(', ');
+  console.log(
+    `journal before resume: ${at}; runs without one: ${runs - Object.values(before).reduce((a, b) => a + b, 0)}`,
+  );
+  console.log(
+    `${posts.size} POSTs, ${counts.charged} charges, ${counts.images} images saved, ${resumes} rounds of resume, ${((Date.now() - started) / 1000).toFixed(1)} s`,
+  );
   for (const violation of violations.slice(0, 50)) console.log(`VIOLATION: ${violation}`);
-  console.log(violations.length === 0 ? 'nothing lost, nothing paid for twice' : `${violations.length} violations, seed ${seed}`);
+  console.log(
+    violations.length === 0 ? 'nothing lost, nothing paid for twice' : `${violations.length} violations, seed ${seed}`,
+  );
 }
 
 /** Numbers from 0 up to 1 that follow from a seed. */

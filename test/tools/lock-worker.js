@@ -21,7 +21,9 @@ async function jobs() {
   const [from, to, batch] = rest.map(Number);
   for (let start = from; start < to; start += batch) {
     const log = LockLog.open(lockPath, machine);
-    const due = Array.from({ length: Math.min(batch, to - start) }, (_, k) => `out/${start + k}.png`).filter((key) => !log.entries.has(key));
+    const due = Array.from({ length: Math.min(batch, to - start) }, (_, k) => `out/${start + k}.png`).filter(
+      (key) => !log.entries.has(key),
+    );
     for (let k = 0; k < due.length; k += 2) await Promise.all(due.slice(k, k + 2).map((key) => job(log, key)));
     await log.close();
     say({ closed: start });
@@ -80,7 +82,11 @@ function memory() {
   const before = process.memoryUsage().heapUsed;
   const { entries } = LockLog.view(lockPath);
   globalThis.gc();
-  say({ bytes: (process.memoryUsage().heapUsed - before) / entries.size, size: entries.size, peak: process.resourceUsage().maxRSS });
+  say({
+    bytes: (process.memoryUsage().heapUsed - before) / entries.size,
+    size: entries.size,
+    peak: process.resourceUsage().maxRSS,
+  });
 }
 
 /** Time and processor time of so many jobs, so many at once, in milliseconds. */
@@ -102,14 +108,28 @@ async function rate() {
   const { user, system } = process.cpuUsage(cpu);
   await log.close();
   const all = process.cpuUsage(cpu);
-  say({ jobsMs, cpuMs: (user + system) / 1000, closeMs: performance.now() - start - jobsMs, allCpuMs: (all.user + all.system) / 1000, peak: process.resourceUsage().maxRSS });
+  say({
+    jobsMs,
+    cpuMs: (user + system) / 1000,
+    closeMs: performance.now() - start - jobsMs,
+    allCpuMs: (all.user + all.system) / 1000,
+    peak: process.resourceUsage().maxRSS,
+  });
 }
 
 function entry(key, run) {
   const sha256 = 'a'.repeat(64);
   return {
-    fingerprint: `fingerprint of ${key}`, processing: null, originals: [{ path: key, sha256, bytes: 1234 }], outputs: [], run,
-    model: 'gpt-image-1', request_id: 'req_1', task_id: null, usage: { total_tokens: 7 }, generated: new Date().toISOString(),
+    fingerprint: `fingerprint of ${key}`,
+    processing: null,
+    originals: [{ path: key, sha256, bytes: 1234 }],
+    outputs: [],
+    run,
+    model: 'gpt-image-1',
+    request_id: 'req_1',
+    task_id: null,
+    usage: { total_tokens: 7 },
+    generated: new Date().toISOString(),
   };
 }
 

@@ -61,7 +61,11 @@ function smoke(wanted, tarball) {
 /** A Node that is too old is told so, whatever its parser knows. */
 function refused() {
   const result = spawnSync(nodeOf(tooOld), [path.join(root, 'bin/imggen.js'), '--version'], { encoding: 'utf8' });
-  check(`Node ${tooOld}`, { ...result, exit: result.status }, { exit: 2, stdout: '', stderr: /^error: imggen needs Node\.js .*\nhint: / });
+  check(
+    `Node ${tooOld}`,
+    { ...result, exit: result.status },
+    { exit: 2, stdout: '', stderr: /^error: imggen needs Node\.js .*\nhint: / },
+  );
   console.log(`Node ${tooOld}: refused with a reason`);
 }
 
@@ -75,7 +79,13 @@ function install(node, tarball, command, ...flags) {
   execFileSync(node, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PATH } });
   return (words) => {
     const env = { PATH, HOME: cwd };
-    const result = spawnSync(path.join(prefix, command), words, { cwd, env, encoding: 'utf8', timeout: 60_000, input: '' });
+    const result = spawnSync(path.join(prefix, command), words, {
+      cwd,
+      env,
+      encoding: 'utf8',
+      timeout: 60_000,
+      input: '',
+    });
     if (result.error) throw result.error;
     return { exit: result.status, stdout: result.stdout, stderr: result.stderr, cwd };
   };
@@ -85,7 +95,9 @@ function check(what, result, expected) {
   for (const [part, want] of Object.entries(expected)) {
     const got = result[part];
     if (want instanceof RegExp ? want.test(String(got)) : want === got) continue;
-    throw new Error(`${what}: ${part} should be ${want}\nexit ${result.exit}\nstdout: ${result.stdout}\nstderr: ${result.stderr}`);
+    throw new Error(
+      `${what}: ${part} should be ${want}\nexit ${result.exit}\nstdout: ${result.stdout}\nstderr: ${result.stderr}`,
+    );
   }
 }
 
@@ -96,7 +108,17 @@ function nodeOf(wanted) {
   const binary = path.join(folder, 'node_modules', carrier, 'bin/node');
   if (!existsSync(binary)) {
     const fresh = mkdtempSync(path.join(caches, 'new-'));
-    const args = [npm, 'install', '--prefix', fresh, '--no-save', '--no-audit', '--no-fund', '--silent', `${carrier}@${wanted}`];
+    const args = [
+      npm,
+      'install',
+      '--prefix',
+      fresh,
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--silent',
+      `${carrier}@${wanted}`,
+    ];
     execFileSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     rmSync(folder, { recursive: true, force: true });
     renameSync(fresh, folder);

@@ -32,7 +32,8 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
     await terminal.json(batchSchema());
     return 0;
   }
-  if (file === undefined) throw usageError('there is no batch file', 'imggen batch images.yaml; all options: imggen batch --help');
+  if (file === undefined)
+    throw usageError('there is no batch file', 'imggen batch images.yaml; all options: imggen batch --help');
   checkSwitches(file, flags, terminal);
   await checkConnection(settings);
   const main = flags.lock ?? (file === '-' ? undefined : lockPathOf(file));
@@ -43,7 +44,9 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
     return 0;
   }
   const isStdin = file === '-';
-  const manifest = await openManifest(isStdin ? { stdin: input(host), spool: settings.directories.state } : { path: file, shown: file });
+  const manifest = await openManifest(
+    isStdin ? { stdin: input(host), spool: settings.directories.state } : { path: file, shown: file },
+  );
   const batch: Batch = { file, manifest, flags, settings, terminal, host, directory: isStdin ? '.' : dirname(file) };
   try {
     if (main === undefined) return await runWith(undefined, batch);
@@ -61,12 +64,18 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
   }
 }
 
-function checkSwitches(file: string, { check, dryRun, prune: isPruning, yes, lock, shard }: BatchFlags, terminal: Terminal): void {
-  if (check && dryRun) throw usageError('--check and --dry-run exclude each other', '--check is for scripts, --dry-run for people');
+function checkSwitches(
+  file: string,
+  { check, dryRun, prune: isPruning, yes, lock, shard }: BatchFlags,
+  terminal: Terminal,
+): void {
+  if (check && dryRun)
+    throw usageError('--check and --dry-run exclude each other', '--check is for scripts, --dry-run for people');
   if (!isPruning) return;
   if (shard) throw usageError('--prune and --shard exclude each other', 'prune once, when the parts are merged');
   if (file === '-' && lock === undefined) throw usageError('--prune needs a lock file', 'name it: --lock <path>');
-  if (!check && !dryRun && !yes && !terminal.canAsk) throw usageError('--prune removes files, and there is nobody to ask', 'add --yes');
+  if (!check && !dryRun && !yes && !terminal.canAsk)
+    throw usageError('--prune removes files, and there is nobody to ask', 'add --yes');
 }
 
 async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Promise<ExitCode> {
@@ -88,13 +97,21 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
     selection,
     known: (key) => {
       const pending = lock?.pending.get(key);
-      return { entry: lock?.entries.get(key), pending, run: () => pending && readRun(settings.directories.state, pending.run) };
+      return {
+        entry: lock?.entries.get(key),
+        pending,
+        run: () => pending && readRun(settings.directories.state, pending.run),
+      };
     },
     locked: (flags.prune && lock?.entries.keys()) || [],
   });
   if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);
   const [idle] = selection.idle;
-  if (idle !== undefined) throw usageError(`--only ${idle} matches no job`, 'it is held against the first file of each: imggen batch <file> --dry-run --force');
+  if (idle !== undefined)
+    throw usageError(
+      `--only ${idle} matches no job`,
+      'it is held against the first file of each: imggen batch <file> --dry-run --force',
+    );
   const jobs = () => dueJobs(manifest, reader, surveyed.due);
   const { gone } = surveyed;
   if (flags.check) return await showCheck(surveyed, jobs(), batch);

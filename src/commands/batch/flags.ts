@@ -37,16 +37,42 @@ const concurrency = { usual: 4, most: 256 };
 /** Adds the flags of `imggen batch`, those of generate included: they stand for the file's `defaults`. */
 export function addBatchFlags(command: Command): Command {
   const own: [group: string, option: Option][] = [
-    ['Jobs', new Option('--check', 'list what is out of date, and exit 9 when something is; needs no key and no network')],
+    [
+      'Jobs',
+      new Option('--check', 'list what is out of date, and exit 9 when something is; needs no key and no network'),
+    ],
     ['Jobs', new Option('--dry-run', 'show what would be done; sends nothing, needs no key')],
     ['Jobs', new Option('--force', 'generate also what is up to date')],
-    ['Jobs', new Option('--only <glob>', 'only the jobs whose first file matches, such as "icons/*"; repeatable').argParser(addGlob)],
-    ['Jobs', new Option('--shard <i/n>', 'only the i-th of n parts, for machines that share the work').argParser(parseShard)],
+    [
+      'Jobs',
+      new Option('--only <glob>', 'only the jobs whose first file matches, such as "icons/*"; repeatable').argParser(
+        addGlob,
+      ),
+    ],
+    [
+      'Jobs',
+      new Option('--shard <i/n>', 'only the i-th of n parts, for machines that share the work').argParser(parseShard),
+    ],
     ['Jobs', new Option('--prune', 'remove the files of jobs that are gone; asks first')],
     ['Jobs', new Option('-y, --yes', 'do not ask')],
-    ['Running', new Option('--concurrency <n>', 'jobs at once').default(concurrency.usual).argParser(checked('--concurrency', integer(1, concurrency.most)))],
-    ['Running', new Option('--rate <n/unit>', 'not more generations than that: 30/min, 2/s').default(0, 'no limit').argParser(rate)],
-    ['Running', new Option('--max-images <n>', 'generate not more than n images, and stop before the job that would').default(Number.POSITIVE_INFINITY, 'no limit').argParser(checked('--max-images', integer(0, 1_000_000)))],
+    [
+      'Running',
+      new Option('--concurrency <n>', 'jobs at once')
+        .default(concurrency.usual)
+        .argParser(checked('--concurrency', integer(1, concurrency.most))),
+    ],
+    [
+      'Running',
+      new Option('--rate <n/unit>', 'not more generations than that: 30/min, 2/s')
+        .default(0, 'no limit')
+        .argParser(rate),
+    ],
+    [
+      'Running',
+      new Option('--max-images <n>', 'generate not more than n images, and stop before the job that would')
+        .default(Number.POSITIVE_INFINITY, 'no limit')
+        .argParser(checked('--max-images', integer(0, 1_000_000))),
+    ],
     ['Running', new Option('--fail-fast', 'begin nothing more once a job has failed')],
     ['Lock file', new Option('--lock <path>', 'the lock file (default: <file>.lock.json; none with stdin)')],
     ['Lock file', new Option('--merge-locks <part...>', 'join the lock parts of shards, and do nothing else')],

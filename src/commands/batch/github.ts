@@ -7,9 +7,14 @@ import type { Terminal } from '../../terminal/terminal.ts';
 import type { Host } from '../../terminal/types.ts';
 
 /** An error as an annotation of a file, when this runs in GitHub Actions. It reads them from stderr as well as from stdout. */
-export function annotate({ file, at, message }: { file: string; at: Position; message: string }, { env }: Host, terminal: Terminal): void {
+export function annotate(
+  { file, at, message }: { file: string; at: Position; message: string },
+  { env }: Host,
+  terminal: Terminal,
+): void {
   if (env.GITHUB_ACTIONS !== 'true') return;
-  const place = file === '-' ? '' : ` file=${property(fromWorkspace(file, env.GITHUB_WORKSPACE))},line=${at.line},col=${at.column}`;
+  const place =
+    file === '-' ? '' : ` file=${property(fromWorkspace(file, env.GITHUB_WORKSPACE))},line=${at.line},col=${at.column}`;
   terminal.always(`::error${place}::${data(oneLine(message))}`);
 }
 

@@ -10,18 +10,32 @@ import { addStepSummary, annotate, harmless } from './github.ts';
 import { checkSummary } from './step-summary.ts';
 
 /** Tells every mistake with its place. Returns the exit code of `code`. */
-export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
+export async function showMistakes(
+  mistakes: readonly Mistake[],
+  code: ErrorCode,
+  { file, flags, terminal, host }: Batch,
+): Promise<ExitCode> {
   const exit = exitOfCode(code);
   const count = mistakes.length;
   const one = count === 1;
-  const what = code === 'output' ? `${one ? 'file is' : 'files are'} in the way of` : `${one ? 'mistake' : 'mistakes'} in`;
+  const what =
+    code === 'output' ? `${one ? 'file is' : 'files are'} in the way of` : `${one ? 'mistake' : 'mistakes'} in`;
   const message = `${count} ${what} ${file}; nothing was sent`;
   if (flags.json) {
-    const told = mistakes.map(({ at: { line, column }, message: problem, hint = null }) => ({ line, column, message: problem, hint }));
-    await terminal.jsonLine({ error: { code, exit, message, cause: null, hint: null, request_id: null, mistakes: told } });
+    const told = mistakes.map(({ at: { line, column }, message: problem, hint = null }) => ({
+      line,
+      column,
+      message: problem,
+      hint,
+    }));
+    await terminal.jsonLine({
+      error: { code, exit, message, cause: null, hint: null, request_id: null, mistakes: told },
+    });
   }
   for (const { at, message: problem, hint } of mistakes) {
-    terminal.always(`${oneLine(`${file}:${at.line}:${at.column}: ${problem}`)}${hint === undefined ? '' : terminal.paint.dim(` (${oneLine(hint)})`)}`);
+    terminal.always(
+      `${oneLine(`${file}:${at.line}:${at.column}: ${problem}`)}${hint === undefined ? '' : terminal.paint.dim(` (${oneLine(hint)})`)}`,
+    );
     annotate({ file, at, message: hint === undefined ? problem : `${problem} (${hint})` }, host, terminal);
   }
   terminal.problem(message);
@@ -29,7 +43,11 @@ export async function showMistakes(mistakes: readonly Mistake[], code: ErrorCode
 }
 
 /** `--check`: what is due and why, on stdout. 9 when anything is. */
-export async function showCheck({ due, fresh }: Survey, jobs: AsyncIterable<[BatchJob, Due]>, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
+export async function showCheck(
+  { due, fresh }: Survey,
+  jobs: AsyncIterable<[BatchJob, Due]>,
+  { file, flags, terminal, host }: Batch,
+): Promise<ExitCode> {
   const exit = due.size === 0 ? 0 : exitOfCode('out_of_date');
   const upToDate = fresh.length;
   const list = [];
@@ -68,6 +86,8 @@ export async function showDryRun(
     await terminal.data(oneLine(`${work} ${declaredPaths(job).join(' ')} (${why})`));
   }
   for (const key of gone) await terminal.data(oneLine(`prune ${key}`));
-  terminal.info(`${images} ${images === 1 ? 'image' : 'images'} would be generated for ${due.size} of ${selected} jobs; ${upToDate} up to date`);
+  terminal.info(
+    `${images} ${images === 1 ? 'image' : 'images'} would be generated for ${due.size} of ${selected} jobs; ${upToDate} up to date`,
+  );
   return 0;
 }

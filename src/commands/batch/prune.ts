@@ -20,7 +20,12 @@ export async function confirmPrune(gone: readonly string[], { flags, terminal, h
  * Removes the files of jobs that are gone, and their entries. A file that another job declares, or that is not as it
  * was made, stays. Throws ImggenError `output` when one cannot be removed.
  */
-export async function prune(gone: readonly string[], { isDeclared }: Survey, log: LockLog, { directory, terminal }: Batch): Promise<void> {
+export async function prune(
+  gone: readonly string[],
+  { isDeclared }: Survey,
+  log: LockLog,
+  { directory, terminal }: Batch,
+): Promise<void> {
   for (const key of gone) {
     const entry = log.entries.get(key);
     for (const file of entry ? [...entry.originals, ...entry.outputs] : []) {

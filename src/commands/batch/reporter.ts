@@ -19,7 +19,9 @@ export interface BatchReporter {
 /** JSON Lines with `--json`, a live block on a terminal, else one line a finished job. */
 export function createReporter(json: boolean, file: string, host: Host, terminal: Terminal): BatchReporter {
   if (json) return new JsonLines(terminal);
-  return terminal.isInteractive && !terminal.isQuiet ? new LiveBlock(file, host, terminal) : new PlainLines(file, host, terminal);
+  return terminal.isInteractive && !terminal.isQuiet
+    ? new LiveBlock(file, host, terminal)
+    : new PlainLines(file, host, terminal);
 }
 
 const silent: Progress = { step() {}, detail() {}, stop() {} };
@@ -39,7 +41,8 @@ class JsonLines implements BatchReporter {
     return {
       progress: silent,
       onWarning: (text) => this.#terminal.warn(`${job}: ${text}`),
-      onRetry: (reason, waitMs) => void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }).catch(() => {}),
+      onRetry: (reason, waitMs) =>
+        void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }).catch(() => {}),
     };
   }
 
@@ -67,7 +70,8 @@ class PlainLines implements BatchReporter {
     return {
       progress: silent,
       onWarning: (text) => this.warn(`${job}: ${text}`),
-      onRetry: (reason, waitMs) => void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }).catch(() => {}),
+      onRetry: (reason, waitMs) =>
+        void this.emit({ type: 'retry', job, reason, wait_ms: Math.round(waitMs) }).catch(() => {}),
     };
   }
 
@@ -93,7 +97,9 @@ class PlainLines implements BatchReporter {
         if (tally.total > 0) terminal.info(terminal.paint.dim(summed(event, tally)));
         break;
       case 'retry':
-        terminal.info(`${oneLine(event.job)}: ${oneLine(event.reason)}, trying again in ${formatDuration(event.wait_ms)}`);
+        terminal.info(
+          `${oneLine(event.job)}: ${oneLine(event.reason)}, trying again in ${formatDuration(event.wait_ms)}`,
+        );
         break;
       case 'started':
       case 'skipped':
@@ -154,7 +160,10 @@ function planned({ jobs, due, up_to_date: fresh, images }: Extract<BatchEvent, {
   return `${count(jobs, 'job')}: ${due} to do (${count(images, 'image')} to generate)${rest}`;
 }
 
-function summed({ saved, failed, skipped, images, usage, elapsed_ms: elapsed }: Extract<BatchEvent, { type: 'summary' }>, { upToDate: fresh }: Tally): string {
+function summed(
+  { saved, failed, skipped, images, usage, elapsed_ms: elapsed }: Extract<BatchEvent, { type: 'summary' }>,
+  { upToDate: fresh }: Tally,
+): string {
   return [
     `${count(saved, 'job')} done in ${formatDuration(elapsed)}`,
     count(images, 'image'),
@@ -177,7 +186,10 @@ function blockOf(tally: Tally): string[] {
     tokens > 0 ? `${tokens} tokens` : '',
     leftMs === undefined ? '' : `about ${formatDuration(leftMs)} left`,
   ];
-  const lines = [...inFlight].map(([job, { startedAt, step }]) => `· ${job} · ${Math.floor((performance.now() - startedAt) / 1000)} s${step && ` · ${step}`}`);
+  const lines = [...inFlight].map(
+    ([job, { startedAt, step }]) =>
+      `· ${job} · ${Math.floor((performance.now() - startedAt) / 1000)} s${step && ` · ${step}`}`,
+  );
   return [head.filter(Boolean).join(' · '), ...lines];
 }
 

@@ -13,10 +13,24 @@ import { addStepSummary, annotate } from './github.ts';
 import { withServices } from '../services.ts';
 import { stepSummary } from './step-summary.ts';
 
-const nothingDone: Summary = { saved: 0, failed: 0, skipped: 0, images: 0, usage: {}, exit: 0, stopped: undefined, failures: [] };
+const nothingDone: Summary = {
+  saved: 0,
+  failed: 0,
+  skipped: 0,
+  images: 0,
+  usage: {},
+  exit: 0,
+  stopped: undefined,
+  failures: [],
+};
 
 /** Does the jobs that are due. Returns the exit code of all of them together. */
-export async function execute(surveyed: Survey, jobs: AsyncIterable<[BatchJob, Due]>, log: LockLog | undefined, batch: Batch): Promise<ExitCode> {
+export async function execute(
+  surveyed: Survey,
+  jobs: AsyncIterable<[BatchJob, Due]>,
+  log: LockLog | undefined,
+  batch: Batch,
+): Promise<ExitCode> {
   const { flags, settings, terminal, host, directory, file } = batch;
   const startedAt = performance.now();
   const stop = new AbortController();
@@ -27,25 +41,53 @@ export async function execute(surveyed: Survey, jobs: AsyncIterable<[BatchJob, D
   const reporter = createReporter(flags.json === true, file, host, terminal);
   const run = async (): Promise<Summary> => {
     const { due, fresh, images } = surveyed;
-    await reporter.emit({ type: 'planned', jobs: fresh.length + due.size, due: due.size, up_to_date: fresh.length, images });
+    await reporter.emit({
+      type: 'planned',
+      jobs: fresh.length + due.size,
+      due: due.size,
+      up_to_date: fresh.length,
+      images,
+    });
     for (const job of fresh) await reporter.emit({ type: 'skipped', job, why: upToDate });
     if (due.size === 0) return nothingDone;
     return await withServices(settings, { needsKey: images > 0, pace }, host, terminal, (services, sandboxUrl) =>
-      runJobs(jobs, { concurrency: flags.concurrency, failFast: flags.failFast === true }, {
-        stop,
-        signal: host.signal,
-        emit: (event) => reporter.emit(event),
-        perform: (job, what) => performJob(job, what, { directory, log, budget, sandboxUrl, services: { ...services, ...reporter.ofJob(job.key) } }),
-      }),
+      runJobs(
+        jobs,
+        { concurrency: flags.concurrency, failFast: flags.failFast === true },
+        {
+          stop,
+          signal: host.signal,
+          emit: (event) => reporter.emit(event),
+          perform: (job, what) =>
+            performJob(job, what, {
+              directory,
+              log,
+              budget,
+              sandboxUrl,
+              services: { ...services, ...reporter.ofJob(job.key) },
+            }),
+        },
+      ),
     );
   };
   try {
     const summary = await run();
     const { saved, failed, skipped, images, usage, exit, failures } = summary;
     const elapsedMs = Math.round(performance.now() - startedAt);
-    await reporter.emit({ type: 'summary', jobs: surveyed.fresh.length + surveyed.due.size, saved, failed, skipped, images, usage, exit, elapsed_ms: elapsedMs });
+    await reporter.emit({
+      type: 'summary',
+      jobs: surveyed.fresh.length + surveyed.due.size,
+      saved,
+      failed,
+      skipped,
+      images,
+      usage,
+      exit,
+      elapsed_ms: elapsedMs,
+    });
     if (!flags.json) listFailures(summary, batch);
-    for (const { job, error } of failures) annotate({ file, at: job.at, message: `${job.key}: ${reasonOf(error)}` }, host, terminal);
+    for (const { job, error } of failures)
+      annotate({ file, at: job.at, message: `${job.key}: ${reasonOf(error)}` }, host, terminal);
     addStepSummary(stepSummary(file, surveyed, summary, elapsedMs), host, terminal);
     return exit;
   } finally {
@@ -59,7 +101,8 @@ function listFailures({ failures, failed, skipped, stopped }: Summary, { file, t
   for (const { job, error } of failures) {
     terminal.problem(`${job.key} (${file}:${job.at.line}): ${reasonOf(error)}`, 'cause');
   }
-  if (skipped > 0) terminal.problem(`${skipped} ${skipped === 1 ? 'job was' : 'jobs were'} not begun: ${stopped ?? ''}`);
+  if (skipped > 0)
+    terminal.problem(`${skipped} ${skipped === 1 ? 'job was' : 'jobs were'} not begun: ${stopped ?? ''}`);
   const hint = failures.find(({ error }) => error.hint !== null)?.error.hint;
   const wayOut = hint ?? (file === '-' ? undefined : `to go on: imggen batch ${file}`);
   if (failed + skipped > 0 && wayOut !== undefined) terminal.problem(wayOut, 'hint');

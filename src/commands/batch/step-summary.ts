@@ -8,11 +8,22 @@ import { reasonOf } from './reporter.ts';
 const rowLimit = 200;
 
 /** What is out of date, as Markdown for the page of a CI run. */
-export function checkSummary(file: string, due: readonly { job: string; line: number; why: string }[], upToDate: number): string {
+export function checkSummary(
+  file: string,
+  due: readonly { job: string; line: number; why: string }[],
+  upToDate: number,
+): string {
   const rows = due.slice(0, rowLimit).map(({ job, line, why }) => `| ${cell(job)} | ${line} | ${cell(why)} |`);
   const more = due.length > rowLimit ? [`| … and ${due.length - rowLimit} more | | |`] : [];
   const table = due.length === 0 ? [] : ['', '| out of date | line | why |', '| --- | ---: | --- |', ...rows, ...more];
-  return [`### imggen batch ${cell(file)} --check`, '', `${due.length} out of date, ${upToDate} up to date`, ...table, '', ''].join('\n');
+  return [
+    `### imggen batch ${cell(file)} --check`,
+    '',
+    `${due.length} out of date, ${upToDate} up to date`,
+    ...table,
+    '',
+    '',
+  ].join('\n');
 }
 
 /** What a batch did, as Markdown for the page of a CI run. */
@@ -29,9 +40,12 @@ export function stepSummary(file: string, { fresh, due }: Survey, summary: Summa
     ['time', formatDuration(elapsedMs)],
   ];
   const table = ['| | |', '| --- | ---: |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
-  const failedRows = failures.slice(0, rowLimit).map(({ job, error }) => `| ${cell(job.key)} | ${job.at.line} | ${cell(reasonOf(error))} |`);
+  const failedRows = failures
+    .slice(0, rowLimit)
+    .map(({ job, error }) => `| ${cell(job.key)} | ${job.at.line} | ${cell(reasonOf(error))} |`);
   const more = failures.length > rowLimit ? [`| … and ${failed - rowLimit} more | | |`] : [];
-  const failedTable = failedRows.length === 0 ? [] : ['', '| failed | line | reason |', '| --- | ---: | --- |', ...failedRows, ...more];
+  const failedTable =
+    failedRows.length === 0 ? [] : ['', '| failed | line | reason |', '| --- | ---: | --- |', ...failedRows, ...more];
   return [`### imggen batch ${cell(file)}`, '', ...table, ...failedTable, '', ''].join('\n');
 }
 

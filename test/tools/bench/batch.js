@@ -20,14 +20,30 @@ export function batchRows(context, { jobs, loop, plan, yaml, bytes }) {
   const { node, imggen, env } = context;
   const row = (title, shown, n, args, rest) => ({
     name: title,
-    programs: [{ program: `imggen ${shown}`, command: [node, imggen, 'batch', ...args], env, jobs: n, others, ...rest }],
+    programs: [
+      { program: `imggen ${shown}`, command: [node, imggen, 'batch', ...args], env, jobs: n, others, ...rest },
+    ],
   });
   const work = { given: () => ({ [name]: lines(context, jobs, bytes) }), files: images(jobs), bytes };
   const batch = row(`batch-${jobs}`, 'batch', jobs, [name, '--concurrency', String(concurrency)], work);
   if (loop > 0) batch.programs.push(...loops(context, loop, bytes));
-  const plans = [row(`plan-${plan}`, '--dry-run', plan, [name, '--dry-run'], { given: () => ({ [name]: lines(context, plan, bytes) }), text: `${plan}.png` })];
-  if (yaml > 0) plans.push(row(`yaml-${yaml}`, '--dry-run', yaml, ['jobs.yaml', '--dry-run'], { given: () => ({ 'jobs.yaml': document(yaml) }), text: `${yaml}.png` }));
-  const check = row(`check-${jobs}`, '--check', jobs, [name, '--check'], { place: once(() => done(context, batch.programs[0], jobs)), text: 'up to date' });
+  const plans = [
+    row(`plan-${plan}`, '--dry-run', plan, [name, '--dry-run'], {
+      given: () => ({ [name]: lines(context, plan, bytes) }),
+      text: `${plan}.png`,
+    }),
+  ];
+  if (yaml > 0)
+    plans.push(
+      row(`yaml-${yaml}`, '--dry-run', yaml, ['jobs.yaml', '--dry-run'], {
+        given: () => ({ 'jobs.yaml': document(yaml) }),
+        text: `${yaml}.png`,
+      }),
+    );
+  const check = row(`check-${jobs}`, '--check', jobs, [name, '--check'], {
+    place: once(() => done(context, batch.programs[0], jobs)),
+    text: 'up to date',
+  });
   return [batch, check, ...plans];
 }
 
@@ -66,11 +82,15 @@ function once(make) {
 
 function lines({ origin }, jobs, bytes) {
   const job = (i) => ({ prompt: `a cat, number ${i}`, out: `${i}.png`, 'base-url': baseUrl(origin, i, bytes) });
-  return numbers(jobs).map((i) => `${JSON.stringify(job(i))}\n`).join('');
+  return numbers(jobs)
+    .map((i) => `${JSON.stringify(job(i))}\n`)
+    .join('');
 }
 
 function document(jobs) {
-  return `images:\n${numbers(jobs).map((i) => `  - prompt: a cat, number ${i}\n    out: ${i}.png\n`).join('')}`;
+  return `images:\n${numbers(jobs)
+    .map((i) => `  - prompt: a cat, number ${i}\n    out: ${i}.png\n`)
+    .join('')}`;
 }
 
 function baseUrl(origin, i, bytes) {

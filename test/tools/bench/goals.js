@@ -2,9 +2,15 @@
 
 const timesFloor = { of: () => '× floor', figure: ({ ours, floor }) => ours.ms / floor?.ms };
 const memory = { of: () => 'MB of memory', figure: ({ ours }) => ours.memory / 1e6 };
-const timesMemory = { of: ({ than }) => `× memory of ${than}`, figure: ({ ours }, { than }, all) => ours.memory / all.get(than)?.ours?.memory };
+const timesMemory = {
+  of: ({ than }) => `× memory of ${than}`,
+  figure: ({ ours }, { than }, all) => ours.memory / all.get(than)?.ours?.memory,
+};
 const cpuOfJob = { of: () => 'ms of CPU a job', figure: ({ ours }) => ours.cpuOfJob };
-const timesRival = { of: ({ than }) => `× time of ${than}`, figure: ({ ours, rivals }, { than }) => ours.ms / rivals.get(than)?.ms };
+const timesRival = {
+  of: ({ than }) => `× time of ${than}`,
+  figure: ({ ours, rivals }, { than }) => ours.ms / rivals.get(than)?.ms,
+};
 
 /** @param major of the Node that is measured: the floor of the later ones is lower, and so the ratio is higher */
 function goals(major) {
@@ -46,6 +52,8 @@ export function reached(all, major) {
     const figure = row?.ours ? goal.figure(row, goal, all) : Number.NaN;
     if (Number.isNaN(figure)) return [];
     const over = Math.ceil((figure / goal.limit - 1) * 100);
-    return [[goal.row, goal.of(goal), figure.toPrecision(3), String(goal.limit), over <= 0 ? 'met' : `missed by ${over} %`]];
+    return [
+      [goal.row, goal.of(goal), figure.toPrecision(3), String(goal.limit), over <= 0 ? 'met' : `missed by ${over} %`],
+    ];
   });
 }

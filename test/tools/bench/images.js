@@ -11,7 +11,9 @@ const blockLength = chunksInBlock * (chunkLength + 12);
 
 const random = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
 const blocks = Array.from({ length: blockCount }, () =>
-  Buffer.concat(Array.from({ length: chunksInBlock }, () => pngChunk('IDAT', random.update(Buffer.alloc(chunkLength))))),
+  Buffer.concat(
+    Array.from({ length: chunksInBlock }, () => pngChunk('IDAT', random.update(Buffer.alloc(chunkLength)))),
+  ),
 );
 const encodedBlocks = blocks.map((block) => encoded(block));
 const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');

@@ -1,7 +1,17 @@
 // One run of one program: how long it took, how much memory it had, and whether it did what it should.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { hashOf } from './images.js';
 
@@ -27,18 +37,37 @@ const maxBuffer = 2 ** 28;
  *   processor time of all of it, in milliseconds
  */
 export function measure(program, { scratch, thorough }) {
-  const { command, env, exit = 0, text, files = [], bytes = 0, atLeastMs = 0, given = () => ({}), others = [], place } = program;
+  const {
+    command,
+    env,
+    exit = 0,
+    text,
+    files = [],
+    bytes = 0,
+    atLeastMs = 0,
+    given = () => ({}),
+    others = [],
+    place,
+  } = program;
   const cwd = place ? place() : mkdtempSync(path.join(scratch, 'run-'));
   const report = path.join(scratch, 'memory');
   const [file, ...args] = timer ? [timer, '-f', '%M %U %S', '-o', report, ...command] : command;
   try {
     for (const [name, contents] of Object.entries(given())) writeFileSync(path.join(cwd, name), contents);
     const start = performance.now();
-    const run = spawnSync(file, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: deadlineMs, maxBuffer });
+    const run = spawnSync(file, args, {
+      cwd,
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: deadlineMs,
+      maxBuffer,
+    });
     const ms = performance.now() - start;
     if (run.error) throw run.error;
     if (run.status !== exit) throw new Error(`exit ${run.status ?? run.signal}, not ${exit}: ${run.stderr.trim()}`);
-    if (text && !`${run.stdout}${run.stderr}`.includes(text)) throw new Error(`it did not say ${JSON.stringify(text)}: ${run.stdout}${run.stderr}`);
+    if (text && !`${run.stdout}${run.stderr}`.includes(text))
+      throw new Error(`it did not say ${JSON.stringify(text)}: ${run.stdout}${run.stderr}`);
     if (ms < atLeastMs) throw new Error(`it took only ${Math.round(ms)} ms: its files were not written slowly`);
     if (!place) checkFiles(cwd, { files, bytes, others, thorough });
     if (!timer) return { ms };
@@ -51,12 +80,16 @@ export function measure(program, { scratch, thorough }) {
 
 /** Every file but `others`, in the order of their numbers, must be the images of `files`, one after another, and nothing else. */
 function checkFiles(folder, { files, bytes, others, thorough }) {
-  const names = readdirSync(folder).filter((name) => !others.includes(name)).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-  if (names.length !== files.length) throw new Error(`it wrote ${names.length} files, not ${files.length}: ${names.join(' ')}`);
+  const names = readdirSync(folder)
+    .filter((name) => !others.includes(name))
+    .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  if (names.length !== files.length)
+    throw new Error(`it wrote ${names.length} files, not ${files.length}: ${names.join(' ')}`);
   files.forEach((numbers, index) => {
     const file = path.join(folder, names[index]);
     const { size } = statSync(file);
-    if (size !== numbers.length * bytes) throw new Error(`${names[index]} has ${size} bytes, not ${numbers.length * bytes}`);
+    if (size !== numbers.length * bytes)
+      throw new Error(`${names[index]} has ${size} bytes, not ${numbers.length * bytes}`);
     if (thorough && hashOfFile(file) !== hashOf(numbers, bytes)) throw new Error(`${names[index]} has wrong bytes`);
   });
 }
@@ -65,7 +98,7 @@ function hashOfFile(file) {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(1 << 20);
   const descriptor = openSync(file, 'r');
-  for (let read = 1; read > 0; ) {
+  for (let read = 1; read > 0;) {
     read = readSync(descriptor, buffer);
     hash.update(buffer.subarray(0, read));
   }

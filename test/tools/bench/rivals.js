@@ -31,7 +31,9 @@ function said(name) {
 
 /** The official SDK where somebody installed it; IMGGEN_BENCH_MODULES names a node_modules outside the project. */
 function findSdk(scratch) {
-  const folder = [process.env.IMGGEN_BENCH_MODULES, modules].find((each) => each && existsSync(path.join(each, 'openai')));
+  const folder = [process.env.IMGGEN_BENCH_MODULES, modules].find(
+    (each) => each && existsSync(path.join(each, 'openai')),
+  );
   if (folder === undefined) return undefined;
   const { version } = JSON.parse(readFileSync(path.join(folder, 'openai/package.json'), 'utf8'));
   const home = path.join(scratch, 'sdk');

@@ -34,13 +34,18 @@ export function groupsOf(context) {
   const { sizes, runs } = context.short ? forms.short : forms.full;
   const { one, big, huge, disk, jobs, loop } = sizes;
   const env = environment(context.scratch);
-  const images = (name, kind, n, bytes, rivals = []) => imagesRow({ ...context, env }, { name, kind, n, bytes, rivals });
+  const images = (name, kind, n, bytes, rivals = []) =>
+    imagesRow({ ...context, env }, { name, kind, n, bytes, rivals });
   const groups = [
     { name: 'start', title: 'nothing but to start', rows: startRows(context, env) },
     {
       name: 'one',
       title: `one image of ${megabytes(one)}`,
-      rows: [images('one-url', 'url', 1, one, [pipeline, sdk]), images('one-base64', 'base64', 1, one, [pipeline, sdk]), images('one-sse', 'sse', 1, one)],
+      rows: [
+        images('one-url', 'url', 1, one, [pipeline, sdk]),
+        images('one-base64', 'base64', 1, one, [pipeline, sdk]),
+        images('one-sse', 'sse', 1, one),
+      ],
     },
     {
       name: 'big',
@@ -50,7 +55,11 @@ export function groupsOf(context) {
     {
       name: 'ten',
       title: `ten images of ${megabytes(big)}`,
-      rows: [images('ten-url', 'url', 10, big, [curlParallel, sdk]), images('ten-base64', 'base64', 10, big, [pipeline, sdk]), images('ten-sse', 'sse', 10, big)],
+      rows: [
+        images('ten-url', 'url', 10, big, [curlParallel, sdk]),
+        images('ten-base64', 'base64', 10, big, [pipeline, sdk]),
+        images('ten-sse', 'sse', 10, big),
+      ],
     },
     {
       name: 'huge',
@@ -73,12 +82,19 @@ export function groupsOf(context) {
       title: 'the same, more of it',
       isBatch: true,
       isLong: true,
-      rows: batchRows({ ...context, imggen, env }, { jobs: 10_000, loop: 0, plan: 100_000, yaml: 10_000, bytes: small }),
+      rows: batchRows(
+        { ...context, imggen, env },
+        { jobs: 10_000, loop: 0, plan: 100_000, yaml: 10_000, bytes: small },
+      ),
     },
   ];
   return groups
     .filter(({ name }) => runs[name] > 0)
-    .map((group) => ({ ...group, runs: runs[group.name], floor: { program: 'node -e 0', command: [context.node, '-e', '0'], env } }));
+    .map((group) => ({
+      ...group,
+      runs: runs[group.name],
+      floor: { program: 'node -e 0', command: [context.node, '-e', '0'], env },
+    }));
 }
 
 /** A user with nothing but a key. */
@@ -95,7 +111,10 @@ function environment(scratch) {
 }
 
 function startRows({ node }, env) {
-  const row = (name, shown, args, rest) => ({ name, programs: [{ program: `imggen ${shown}`, command: [node, imggen, ...args], env, ...rest }] });
+  const row = (name, shown, args, rest) => ({
+    name,
+    programs: [{ program: `imggen ${shown}`, command: [node, imggen, ...args], env, ...rest }],
+  });
   return [
     row('version', '--version', ['--version'], { text: `${version}\n` }),
     row('help', '--help', ['--help'], { text: 'Usage: imggen ' }),
@@ -106,10 +125,23 @@ function startRows({ node }, env) {
 
 /** A row in which n images are asked for, by URL, in base64 or as events, and must be there at the end. */
 function imagesRow({ node, origin, env, rivals: here }, { name, kind, n, bytes, rivals }) {
-  const task = { node, origin, kind, n, bytes, numbers: Array.from({ length: n }, (_, k) => k), baseUrl: `${origin}/${kind}/${n}/${bytes}/v1` };
+  const task = {
+    node,
+    origin,
+    kind,
+    n,
+    bytes,
+    numbers: Array.from({ length: n }, (_, k) => k),
+    baseUrl: `${origin}/${kind}/${n}/${bytes}/v1`,
+  };
   const wanted = { env, bytes, files: task.numbers.map((k) => [k]) };
   const args = ['a cat', '-n', String(n), '--name', '{i}', ...(kind === 'sse' ? ['--stream'] : [])];
-  const ours = { ...wanted, program: 'imggen', command: [node, imggen, ...args], env: { ...env, IMGGEN_BASE_URL: task.baseUrl } };
+  const ours = {
+    ...wanted,
+    program: 'imggen',
+    command: [node, imggen, ...args],
+    env: { ...env, IMGGEN_BASE_URL: task.baseUrl },
+  };
   return { name, programs: [ours, ...rivals.map((rival) => ({ ...wanted, ...rival(task, here) }))] };
 }
 
@@ -119,7 +151,11 @@ function pipeline({ kind, n, baseUrl, numbers }, { curl, jq, base64 }) {
   const post = `curl -sS -H 'content-type: application/json' -d '${body}' ${baseUrl}/images/generations`;
   const shell = (line) => ['sh', '-c', `${post} | ${line}`];
   if (kind === 'url') {
-    return { program: 'curl + jq + xargs curl', skip: absent({ curl, jq }), command: shell("jq -r '.data[].url' | xargs curl -sS --remote-name-all") };
+    return {
+      program: 'curl + jq + xargs curl',
+      skip: absent({ curl, jq }),
+      command: shell("jq -r '.data[].url' | xargs curl -sS --remote-name-all"),
+    };
   }
   // All images go to one file: the least that it can do.
   const command = shell("jq -r '.data[].b64_json' | base64 -d > 1.png");
@@ -129,7 +165,11 @@ function pipeline({ kind, n, baseUrl, numbers }, { curl, jq, base64 }) {
 /** The downloads alone; who asked for the images is not counted. */
 function curlParallel({ origin, bytes, numbers }, { curl }) {
   const urls = numbers.map((k) => `${origin}/image/${k}/${bytes}/${k + 1}.png`);
-  return { program: 'curl --parallel', skip: absent({ curl }), command: ['curl', '-sS', '--parallel', '--remote-name-all', ...urls] };
+  return {
+    program: 'curl --parallel',
+    skip: absent({ curl }),
+    command: ['curl', '-sS', '--parallel', '--remote-name-all', ...urls],
+  };
 }
 
 function sdk({ node, baseUrl, n }, { openai }) {
@@ -147,6 +187,10 @@ function onSlowDisk({ name, programs }, disk) {
   const slow = { NODE_OPTIONS: `--import=${slowDisk}`, IMGGEN_BENCH_DISK: String(disk) };
   return {
     name,
-    programs: programs.map((each) => ({ ...each, env: { ...each.env, ...slow }, atLeastMs: (each.files.flat().length * each.bytes * 1000) / disk })),
+    programs: programs.map((each) => ({
+      ...each,
+      env: { ...each.env, ...slow },
+      atLeastMs: (each.files.flat().length * each.bytes * 1000) / disk,
+    })),
   };
 }

@@ -42,7 +42,11 @@ function documentParts(numbers) {
 
 function eventParts(numbers) {
   const type = 'image_generation.completed';
-  const events = numbers.flatMap((k) => [`event: ${type}\ndata: {"type":"${type}","b64_json":"`, k, '","usage":{"total_tokens":100}}\n\n']);
+  const events = numbers.flatMap((k) => [
+    `event: ${type}\ndata: {"type":"${type}","b64_json":"`,
+    k,
+    '","usage":{"total_tokens":100}}\n\n',
+  ]);
   return [...events, 'data: [DONE]\n\n'];
 }
 

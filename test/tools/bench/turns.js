@@ -12,7 +12,9 @@ const attempts = 3;
  * @returns by program, `figures`, which are the medians of `ms`, `memory` and `cpu` and the least `min`, and the `failures`
  */
 export async function takeTurns(programs, runs, scratch, signal) {
-  const records = new Map(programs.map((program) => [program, { ms: [], memory: [], cpu: [], failures: [], isChecked: false }]));
+  const records = new Map(
+    programs.map((program) => [program, { ms: [], memory: [], cpu: [], failures: [], isChecked: false }]),
+  );
   for (let round = runs > 1 ? 0 : 1; round <= runs; round += 1) {
     for (const [program, record] of records) {
       // A run blocks this process: here it hears of signals.
@@ -30,7 +32,9 @@ export async function takeTurns(programs, runs, scratch, signal) {
       }
     }
   }
-  return new Map([...records].map(([program, { failures, ...rest }]) => [program, { failures, figures: figuresOf(rest) }]));
+  return new Map(
+    [...records].map(([program, { failures, ...rest }]) => [program, { failures, figures: figuresOf(rest) }]),
+  );
 }
 
 function figuresOf({ ms, memory, cpu }) {
