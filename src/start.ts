@@ -19,7 +19,7 @@ function answer(option: string, stdout: ProcessOutput): string | undefined {
   return ['-h', '--help'].includes(option) ? help(stdout) : undefined;
 }
 
-/** The help as test/tools/build.js had it from the program, which lays it out anew for a narrow terminal. */
+/** The help as src/build.js had it from the program, which lays it out anew for a narrow terminal. */
 function help({ columns = widestHelp }: ProcessOutput): string | undefined {
   if (columns < widestHelp) return undefined;
   try {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { importsOf, violations } from './tools/architecture.ts';
+import { importsOf, violations } from './support/architecture.ts';
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 
@@ -18,16 +18,12 @@ describe('the rules', () => {
   const good = {
     'cli.ts': "import { Command } from 'commander';\nimport { runGenerate } from './commands/generate.ts';\n",
     'commands/generate.ts':
-      "import type { Plan } from '../run/plan.ts';\nconst { run } = await import('../run/run.ts');\n",
-    'run/plan.ts': "export type { Json } from '../request/types.ts';\n",
-    'run/run.ts': "import { Http } from '../transport/http.ts';\nimport './plan.ts';\n",
-    'transport/http.ts':
-      "import type { Reply } from '../wire/types.ts';\nimport { Agent } from 'undici';\nimport '../errors.ts';\n",
-    'wire/types.ts':
-      "import type { Json } from '../request/types.ts';\nimport { sizes } from '../request/fields.ts';\n",
-    'wire/reply.ts': '',
+      "import type { Plan } from '../generate/plan.ts';\nconst { run } = await import('../generate/run.ts');\n",
+    'generate/plan.ts': "export type { Json } from '../request/types.ts';\n",
+    'generate/run.ts': "import { Http } from '../http/http.ts';\nimport './plan.ts';\n",
+    'http/http.ts': "import { Agent } from 'undici';\nimport '../errors.ts';\n",
+    'dialects/reply.ts': "import type { Json } from '../request/types.ts';\n",
     'request/types.ts': '',
-    'request/fields.ts': '',
     'errors.ts': '',
   };
   const broken = (changes: Record<string, string>) => violations(new Map(Object.entries({ ...good, ...changes })));
@@ -38,63 +34,62 @@ describe('the rules', () => {
 
   it.each([
     [
-      'a stage that imports a stage',
-      { 'images/a.ts': "import { r } from '../wire/reply.ts';" },
-      'images/a.ts: imports wire/reply.ts',
+      'a place that imports one after it',
+      { 'files/a.ts': "import { r } from '../dialects/reply.ts';" },
+      'files/a.ts: imports dialects/reply.ts, but files does not know dialects',
     ],
     [
-      'a stage that waits to import one',
-      { 'images/a.ts': "await import('../wire/reply.ts');" },
-      'images/a.ts: imports wire/reply.ts',
+      'a place that waits to import one after it',
+      { 'files/a.ts': "await import('../dialects/reply.ts');" },
+      'files/a.ts: imports dialects/reply.ts',
     ],
     [
-      'a type that is not of types.ts',
-      { 'images/a.ts': "import type { R } from '../wire/reply.ts';" },
-      'images/a.ts: imports wire/reply.ts',
+      'a type of a place that comes later',
+      { 'files/a.ts': "import type { R } from '../dialects/reply.ts';" },
+      'files/a.ts: imports dialects/reply.ts',
     ],
     [
-      'an import of types.ts that stays',
-      { 'images/a.ts': "import { type R } from '../wire/types.ts';" },
-      'images/a.ts: imports wire/types.ts',
+      'a place that knows less than its order allows',
+      { 'http/a.ts': "import type { Json } from '../request/types.ts';" },
+      'http/a.ts: imports request/types.ts, but http does not know request',
     ],
     [
-      'a re-export of a stage',
-      { 'images/a.ts': "export * from '../wire/reply.ts';" },
-      'images/a.ts: imports wire/reply.ts',
+      'a re-export of another place',
+      { 'images/a.ts': "export * from '../dialects/reply.ts';" },
+      'images/a.ts: imports dialects/reply.ts',
     ],
     [
-      'a stage that knows the run',
-      { 'wire/reply.ts': "import {\n  a,\n  b,\n} from '../run/run.ts';" },
-      'wire/reply.ts: imports run/run.ts',
+      'an import of several lines',
+      { 'dialects/reply.ts': "import {\n  a,\n  b,\n} from '../generate/run.ts';" },
+      'dialects/reply.ts: imports generate/run.ts',
     ],
     [
-      'a run that knows the commands',
-      { 'run/b.ts': "import '../commands/generate.ts';" },
-      'run/b.ts: imports commands/generate.ts',
+      'a leaf that imports a place',
+      { 'errors.ts': "import { r } from './dialects/reply.ts';" },
+      'errors.ts: imports dialects/reply.ts',
     ],
-    [
-      'a leaf that imports a stage',
-      { 'errors.ts': "import { r } from './wire/reply.ts';" },
-      'errors.ts: imports wire/reply.ts',
-    ],
-    ['a place of no name', { 'util/a.ts': '' }, 'util/a.ts: the design has no such place'],
+    ['a place that the design does not have', { 'util/a.ts': '' }, 'util/a.ts: there is no such place'],
     [
       'a file that is not there',
-      { 'wire/reply.ts': "import './gone.ts';" },
-      'wire/reply.ts: wire/gone.ts does not exist',
+      { 'dialects/reply.ts': "import './gone.ts';" },
+      'dialects/reply.ts: dialects/gone.ts does not exist',
     ],
-    ['an import of a variable', { 'wire/reply.ts': 'await import(name);' }, 'wire/reply.ts: import() of something'],
+    [
+      'an import of a variable',
+      { 'dialects/reply.ts': 'await import(name);' },
+      'dialects/reply.ts: import() of something',
+    ],
     [
       'a circle of types',
-      { 'wire/reply.ts': "import type { A } from './b.ts';", 'wire/b.ts': "import './reply.ts';" },
-      'cycle: wire/reply.ts → wire/b.ts → wire/reply.ts',
+      { 'dialects/reply.ts': "import type { A } from './b.ts';", 'dialects/b.ts': "import './reply.ts';" },
+      'cycle: dialects/reply.ts → dialects/b.ts → dialects/reply.ts',
     ],
     [
       'a heavy start',
-      { 'cli.ts': "import './run/run.ts';" },
-      'at start: cli.ts → run/run.ts → transport/http.ts → undici',
+      { 'cli.ts': "import './generate/run.ts';" },
+      'at start: cli.ts → generate/run.ts → http/http.ts → undici',
     ],
-    ['a long file', { 'wire/reply.ts': 'x;\n'.repeat(401) }, 'wire/reply.ts: 401 lines'],
+    ['a long file', { 'dialects/reply.ts': 'x;\n'.repeat(401) }, 'dialects/reply.ts: 401 lines'],
   ])('report %s', (_name, changes, message) => {
     expect(broken(changes)).toEqual([expect.stringContaining(message)]);
   });
@@ -108,9 +103,9 @@ describe('the rules', () => {
       "export const type = 'from';",
       "import type from './e.ts';",
     ].join('\n');
-    expect(importsOf('wire/a.ts', text)).toEqual([
-      { target: 'wire/e.ts', kind: 'static' },
-      { target: 'wire/c.ts', kind: 'dynamic' },
+    expect(importsOf('dialects/a.ts', text)).toEqual([
+      { target: 'dialects/e.ts', kind: 'static' },
+      { target: 'dialects/c.ts', kind: 'dynamic' },
       { target: 'undici', kind: 'type' },
     ]);
   });

@@ -81,7 +81,7 @@ export async function checkConnection({ values, label }: Settings): Promise<void
   for (const key of values.sandbox ? [] : (['baseUrl', 'taskUrl'] as const)) {
     const url = values[key];
     if (url === undefined || url.startsWith('https:')) continue;
-    const { isLoopbackHost } = await import('../transport/address.ts');
+    const { isLoopbackHost } = await import('../http/address.ts');
     if (isLoopbackHost(url)) continue;
     throw usageError(
       `${label(key)} ${url} is not secure: the API key would travel in clear`,

@@ -1,5 +1,5 @@
-import { resultPath } from '../files/result.ts';
-import type { Plan } from '../run/plan.ts';
+import { resultPath } from '../files/original.ts';
+import type { Plan } from '../generate/plan.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Settings } from './context.ts';
 

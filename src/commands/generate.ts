@@ -1,8 +1,8 @@
 import { type ExitCode, exitOfCode, usageError } from '../errors.ts';
 import type { Collision } from '../files/types.ts';
 import { isPruneDue, pruneRuns } from '../journal/store.ts';
-import { type Plan, planRun } from '../run/plan.ts';
-import type { Report } from '../run/report.ts';
+import { type Plan, planRun } from '../generate/plan.ts';
+import type { Report } from '../generate/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { checkConnection, loadSettings, type Settings } from './context.ts';
@@ -26,7 +26,7 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
   const isDone = plan.names?.naming.targets.length === 0;
   if (plan.edit && !isDone) {
-    const { ensureConverter } = await import('../convert/sharp.ts');
+    const { ensureConverter } = await import('../renditions/sharp.ts');
     await ensureConverter([plan.edit.convert]);
   }
   if (flags.dryRun) {

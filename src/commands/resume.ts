@@ -6,7 +6,7 @@ import { findRun, isRunning, isUnfinished, listRuns } from '../journal/store.ts'
 import type { Run } from '../journal/types.ts';
 import { resolveApiKey } from '../options/api-key.ts';
 import type { Secret } from '../options/secret.ts';
-import { type Report, reportDocument } from '../run/report.ts';
+import { type Report, reportDocument } from '../generate/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { checkConnection, loadSettings, type Settings } from './context.ts';

@@ -1,12 +1,12 @@
 import { resolveApiKey } from '../options/api-key.ts';
 import { Secret } from '../options/secret.ts';
-import type { Services } from '../run/services.ts';
+import type { Services } from '../generate/services.ts';
 import { createProgress } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { traceLines } from '../terminal/trace.ts';
+import { traceLines } from './trace.ts';
 import type { Host } from '../terminal/types.ts';
-import { Http } from '../transport/http.ts';
-import type { Pace } from '../transport/types.ts';
+import { Http } from '../http/http.ts';
+import type { Pace } from '../http/types.ts';
 import type { Settings } from './context.ts';
 
 declare const __VERSION__: string;

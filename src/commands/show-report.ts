@@ -1,8 +1,9 @@
 import { missingImages, unmadeImages } from '../journal/fold.ts';
-import { type FailedImage, type Report, reportDocument, type SavedImage } from '../run/report.ts';
+import { type FailedImage, type Report, reportDocument } from '../generate/report.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { oneLine } from '../terminal/sanitize.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import type { SavedImage } from '../images/types.ts';
 
 /** Says what became of a run: paths or JSON on stdout, everything for people on stderr. */
 export async function showReport(report: Report, json: boolean, terminal: Terminal): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ImggenError, usageError } from '../errors.ts';
 import type { Format } from '../request/fields.ts';
-import { originalMark, resultPath } from './result.ts';
+import { originalMark, resultPath } from './original.ts';
 import { defaultTemplate, exactPattern, type NameFields, type NamePattern, namePattern } from './template.ts';
 import type { Collision, Naming, Target } from './types.ts';
 

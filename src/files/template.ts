@@ -1,5 +1,5 @@
 import { usageError } from '../errors.ts';
-import { originalMark } from './result.ts';
+import { originalMark } from './original.ts';
 import { ascii, slug } from './slug.ts';
 
 /** What a name template may hold. `i` is the image's number, from 1. */

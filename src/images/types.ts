@@ -11,3 +11,16 @@ export interface ImageFacts {
   /** Of the whole file, in hexadecimal. */
   sha256: string;
 }
+
+/** A whole image on the disk that has no final name yet. */
+export interface StoredPart {
+  part: string;
+  facts: ImageFacts;
+}
+
+/** One image that is saved; `path` is `-` for stdout. */
+export interface SavedImage extends ImageFacts {
+  path: string;
+  /** Of what was made from another image: where that one stays; null when it does not. */
+  original?: string | null;
+}

@@ -1,4 +1,4 @@
-import { ownerAfter } from './owner.ts';
+import { ownerAfter } from '../files/owner.ts';
 import type { Asked, Entry, Outcome, Run, RunImage } from './types.ts';
 
 /** The entries of a run's file. A line that was cut off by a crash is passed over; so is what a later version adds. */

@@ -2,10 +2,10 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 import { apply, newRun } from './fold.ts';
-import { syncDirectory, writeLine } from './lines.ts';
-import { newOwner, startHeartbeat, takeOver } from './owner.ts';
+import { syncDirectory, writeLine } from '../files/lines.ts';
+import { type Machine, newOwner, startHeartbeat, takeOver } from '../files/owner.ts';
 import { readRun, runPath, runsDirectory } from './read.ts';
-import type { Asked, Entry, Machine, Run } from './types.ts';
+import type { Asked, Entry, Run } from './types.ts';
 
 /** Entries that must be on the disk before the next step: what was asked before the POST, what came before a download. */
 const durable: readonly Entry['type'][] = ['asked', 'answered'];

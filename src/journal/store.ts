@@ -1,9 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { ImggenError, messageOf, usageError } from '../errors.ts';
 import { missingImages, unmadeImages } from './fold.ts';
-import { isAlive } from './owner.ts';
+import { isAlive, type Machine } from '../files/owner.ts';
 import { readRun, runPath, runsDirectory } from './read.ts';
-import type { Machine, Run } from './types.ts';
+import type { Run } from './types.ts';
 
 const extension = '.jsonl';
 const dayMs = 86_400_000;

@@ -1,32 +1,9 @@
-import type { Edit } from '../convert/types.ts';
+import type { Edit } from '../renditions/types.ts';
+import type { Owner, OwnerEntry } from '../files/owner.ts';
 import type { Naming } from '../files/types.ts';
 import type { ImageFacts } from '../images/types.ts';
 import type { Json } from '../request/types.ts';
-import type { Usage } from '../wire/types.ts';
-
-/** The machine and process that imggen runs on. */
-export interface Machine {
-  /** The host's, and what tells apart those on it that count their processes each for themselves. */
-  readonly name: string;
-  pid: number;
-  /** Whether a process of this machine exists. */
-  isRunning(pid: number): boolean;
-}
-
-/** Who works on a file of the journal. A process id alone says little when several machines share a state directory. */
-export interface Owner {
-  host: string;
-  pid: number;
-  /** Tells two owners apart that have the same process id. */
-  token: string;
-}
-
-/** What tells whose a file is. */
-export type OwnerEntry =
-  /** Another process takes it over from an owner that is gone (null: from one that had finished, or from nobody). */
-  | { type: 'claimed'; owner: Owner; from: string | null }
-  /** The owner has done what it could. */
-  | { type: 'released'; token: string };
+import type { Usage } from '../dialects/types.ts';
 
 /** Where an image of an answer is: behind a URL, or in a part file. */
 export type JournalSource = { url: string } | { part: string };

@@ -1,4 +1,4 @@
-import type { Machine } from '../journal/types.ts';
+import type { Machine } from '../files/owner.ts';
 
 /** A secret that can stand in for itself in what is shown. */
 export interface Redactable {

@@ -7,7 +7,7 @@ const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
 
 export default defineConfig({
   root,
-  // What test/tools/build.js puts into the bundle.
+  // What src/build.js puts into the bundle.
   define: { __VERSION__: JSON.stringify(version) },
   test: {
     include: ['test/**/*.test.ts'],

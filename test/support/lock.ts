@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
-import type { LockEntry } from '../../src/journal/lock-types.ts';
-import type { Machine } from '../../src/journal/types.ts';
+import type { LockEntry } from '../../src/batch/lock/types.ts';
+import type { Machine } from '../../src/files/owner.ts';
 
 /** A process of this machine, of those that are in `alive`. */
 export function processOf(alive: Set<number>, pid: number): Machine {
@@ -42,7 +42,7 @@ export function directory(): string {
 /** Bundles the program that works on a lock file into a directory. Returns its path. */
 export async function bundleWorker(into: string): Promise<string> {
   const outfile = join(into, 'lock-worker.mjs');
-  const entry = fileURLToPath(new URL('../tools/lock-worker.js', import.meta.url));
+  const entry = fileURLToPath(new URL('lock-worker.js', import.meta.url));
   await build({
     entryPoints: [entry],
     outfile,

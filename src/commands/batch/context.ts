@@ -1,4 +1,4 @@
-import type { Manifest } from '../../manifest/types.ts';
+import type { Manifest } from '../../batch/file/types.ts';
 import type { Terminal } from '../../terminal/terminal.ts';
 import type { Host } from '../../terminal/types.ts';
 import type { BatchFlags } from './flags.ts';

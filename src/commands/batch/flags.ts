@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
-import { parseRate } from '../../batch/rate.ts';
-import { parseShard } from '../../batch/shard.ts';
-import type { Shard } from '../../journal/lock-types.ts';
+import { parseRate } from '../../batch/run/rate.ts';
+import { parseShard } from '../../batch/jobs/shard.ts';
+import type { Shard } from '../../batch/lock/types.ts';
 import { usageError } from '../../errors.ts';
 import { type Key, keys } from '../../options/settings.ts';
 import { integer } from '../../options/parse.ts';

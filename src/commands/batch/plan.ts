@@ -1,13 +1,13 @@
-import { relativePath } from '../../batch/paths.ts';
-import { declaredPaths, pathsOf } from '../../batch/job.ts';
-import type { Survey } from '../../batch/survey.ts';
-import type { BatchJob, Due } from '../../batch/types.ts';
+import { relativePath } from '../../batch/jobs/paths.ts';
+import { declaredPaths, pathsOf } from '../../batch/jobs/job.ts';
+import type { Survey } from '../../batch/jobs/survey.ts';
+import type { BatchJob, Due } from '../../batch/jobs/types.ts';
 import { type ErrorCode, type ExitCode, exitOfCode } from '../../errors.ts';
-import type { Mistake } from '../../manifest/types.ts';
+import type { Mistake } from '../../batch/file/types.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
 import type { Batch } from './context.ts';
-import { addStepSummary, annotate, harmless } from './github.ts';
-import { checkSummary } from './step-summary.ts';
+import { addStepSummary, annotate, harmless } from '../../batch/report/github.ts';
+import { checkSummary } from '../../batch/report/step-summary.ts';
 
 /** Tells every mistake with its place. Returns the exit code of `code`. */
 export async function showMistakes(

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { stateOf } from '../../batch/due.ts';
-import { remove } from '../../batch/outputs.ts';
-import type { Survey } from '../../batch/survey.ts';
+import { stateOf } from '../../batch/jobs/due.ts';
+import { remove } from '../../batch/run/outputs.ts';
+import type { Survey } from '../../batch/jobs/survey.ts';
 import { ImggenError } from '../../errors.ts';
-import type { LockLog } from '../../journal/lock-log.ts';
+import type { LockLog } from '../../batch/lock/log.ts';
 import { askYesNo } from '../../terminal/ask.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
 import type { Batch } from './context.ts';

@@ -1,17 +1,17 @@
 import { setMaxListeners } from 'node:events';
-import { Budget } from '../../batch/budget.ts';
-import { SharedPace } from '../../batch/pace.ts';
-import { performJob } from '../../batch/perform.ts';
-import { runJobs, type Summary } from '../../batch/run.ts';
-import type { Survey } from '../../batch/survey.ts';
-import { type BatchJob, type Due, upToDate } from '../../batch/types.ts';
+import { Budget } from '../../batch/run/budget.ts';
+import { SharedPace } from '../../batch/run/pace.ts';
+import { performJob } from '../../batch/run/perform.ts';
+import { runJobs, type Summary } from '../../batch/run/run.ts';
+import type { Survey } from '../../batch/jobs/survey.ts';
+import { type BatchJob, type Due, upToDate } from '../../batch/jobs/types.ts';
 import type { ExitCode } from '../../errors.ts';
-import type { LockLog } from '../../journal/lock-log.ts';
+import type { LockLog } from '../../batch/lock/log.ts';
 import type { Batch } from './context.ts';
-import { createReporter, reasonOf } from './reporter.ts';
-import { addStepSummary, annotate } from './github.ts';
+import { createReporter, reasonOf } from '../../batch/report/reporter.ts';
+import { addStepSummary, annotate } from '../../batch/report/github.ts';
 import { withServices } from '../services.ts';
-import { stepSummary } from './step-summary.ts';
+import { stepSummary } from '../../batch/report/step-summary.ts';
 
 const nothingDone: Summary = {
   saved: 0,

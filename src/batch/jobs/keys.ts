@@ -1,0 +1,52 @@
+import { allows, type Key, keys, settings } from '../../options/settings.ts';
+
+/** Settings that are about the whole run, not about one job. */
+const ofTheRun: readonly Key[] = ['sandbox'];
+
+/** `responseFormat` → `response-format`. */
+function longName(key: Key): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The settings that a job may have, by the name it has there: that of the long flag. */
+export const jobKeys: ReadonlyMap<string, Key> = new Map(
+  keys
+    .filter((key) => allows(key, 'flag') && groupOf(key) !== 'Output' && !ofTheRun.includes(key))
+    .map((key) => [longName(key), key]),
+);
+
+/** What a job may have besides settings. */
+export const ownKeys = ['prompt', 'prompt-file', 'param', 'variants'] as const;
+
+/** The API's fields that have a key of their own, which `param` must not pass by. */
+export const ownParams: ReadonlyMap<string, string> = new Map([
+  ['prompt', 'prompt'],
+  ['n', 'count'],
+  ['model', 'model'],
+  ['stream', 'stream'],
+]);
+
+/** What a variant may have, and the setting that each is. */
+export const variantSettings = {
+  out: 'out',
+  resize: 'resize',
+  fit: 'fit',
+  convert: 'convert',
+  quality: 'convertQuality',
+} as const;
+
+/** Another spelling of a key. */
+export const aliases: ReadonlyMap<string, string> = new Map([['keepOriginal', 'keep-original']]);
+
+/** The settings that decide how the API is reached: these, and no others, may come from the environment and the config file. */
+export const reachKeys: readonly Key[] = keys.filter((key) => groupOf(key) === 'API' || groupOf(key) === undefined);
+
+/** The name under which a file knows a setting. */
+export function jobKeyOf(key: Key): string {
+  return longName(key);
+}
+
+function groupOf(key: Key): string | undefined {
+  const { group }: { group?: string } = settings[key];
+  return group;
+}

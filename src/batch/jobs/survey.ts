@@ -1,0 +1,191 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Edit } from '../../renditions/types.ts';
+import type { LockEntry } from '../lock/types.ts';
+import type { Entry, Manifest, Mistake } from '../file/types.ts';
+import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
+import { type JobReader, pathsOf } from './job.ts';
+import { relativePath } from './paths.ts';
+import type { Selection } from './select.ts';
+import type { BatchJob, Due } from './types.ts';
+
+/** What is known of a batch before anything is sent. */
+export interface Survey {
+  /** The keys of `SurveyOptions.locked` that no job of the file has. */
+  gone: readonly string[];
+  /** Of the jobs that this run is about, the keys of those that are up to date. */
+  fresh: readonly string[];
+  /** The others, by their index. */
+  due: ReadonlyMap<number, Due>;
+  /** How many images will surely be asked for; those of runs that were begun only if they cannot be had otherwise. */
+  images: number;
+  /** What sharp will be asked for. */
+  formats: ReadonlySet<Edit['convert']>;
+  /** Whether a file, by its path, is one that a job declares. */
+  isDeclared: (path: string) => boolean;
+  mistakes: readonly Mistake[];
+  /** Files that exist and that the lock does not know: they could be anybody's. */
+  taken: readonly Mistake[];
+}
+
+export interface SurveyOptions extends DueOptions {
+  selection: Selection;
+  /** Whether files that the lock does not know may be replaced. */
+  overwrite: boolean;
+  known: (key: string) => Known;
+  /** The keys that are to be looked for in the file. */
+  locked: Iterable<string>;
+}
+
+/** Reads the whole file: every mistake in it, and which jobs are due. Sends and writes nothing. */
+export async function survey(manifest: Manifest, reader: JobReader, options: SurveyOptions): Promise<Survey> {
+  const names = new Names();
+  const gone = new Set(options.locked);
+  const due = new Map<number, Due>();
+  const mistakes: Mistake[] = [...reader.mistakes];
+  const taken: Mistake[] = [];
+  const formats = new Set<Edit['convert']>();
+  const fresh: string[] = [];
+  let images = 0;
+  for await (const item of manifest.entries()) {
+    const read = isMistake(item) ? [item] : reader.read(item);
+    if (Array.isArray(read)) {
+      mistakes.push(...read);
+      continue;
+    }
+    mistakes.push(...names.add(read));
+    gone.delete(read.key);
+    if (!options.selection.has(read.key)) continue;
+    if (mistakes.length > 0) continue;
+    const known = options.known(read.key);
+    const what = dueOf(read, known, options);
+    if (!what) {
+      fresh.push(read.key);
+      continue;
+    }
+    due.set(read.index, what);
+    if (what.work === 'generate') images += read.count;
+    for (const { edit } of read.outputs) formats.add(edit.convert);
+    if (!options.overwrite) taken.push(...strangers(read, what, known, options));
+  }
+  return { gone: [...gone], isDeclared: names.has, fresh, due, images, formats, mistakes: unique(mistakes), taken };
+}
+
+/** The jobs that are due, read once more: what was a mistake since then is passed over. */
+export async function* dueJobs(
+  manifest: Manifest,
+  reader: JobReader,
+  due: Survey['due'],
+): AsyncGenerator<[BatchJob, Due], void> {
+  for await (const item of manifest.entries()) {
+    const what = isMistake(item) ? undefined : due.get(item.index);
+    if (isMistake(item) || !what) continue;
+    const read = reader.read(item);
+    if (!Array.isArray(read)) yield [read, what];
+  }
+}
+
+function isMistake(item: Entry | Mistake): item is Mistake {
+  return 'message' in item;
+}
+
+/** A name may be one job's only, however it is spelled: by another path, through a link, in upper or lower case. */
+class Names {
+  readonly #lines = new Map<string, number>();
+  /** Where directories really are. */
+  readonly #directories = new Map<string, string>();
+
+  readonly has = (path: string): boolean => this.#lines.has(this.#nameOf(path));
+
+  add(job: BatchJob): Mistake[] {
+    const mistakes: Mistake[] = [];
+    for (const path of pathsOf(job)) {
+      const name = this.#nameOf(path);
+      const line = this.#lines.get(name);
+      if (line !== undefined)
+        mistakes.push({
+          at: job.at,
+          message: `${path} is the file of line ${line} too`,
+          hint: 'give it another out or name',
+        });
+      else this.#lines.set(name, job.at.line);
+    }
+    return mistakes;
+  }
+
+  #nameOf(path: string): string {
+    const directory = dirname(path);
+    const real = this.#directories.get(directory) ?? realDirectory(resolve(directory));
+    this.#directories.set(directory, real);
+    return join(real, basename(path)).normalize('NFC').toLowerCase();
+  }
+}
+
+/** Where links lead, as far as the directory exists. */
+function realDirectory(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    const above = dirname(directory);
+    return above === directory ? directory : join(realDirectory(above), basename(directory));
+  }
+}
+
+/** The files that a job would replace and that were not made for it, as far as the lock and the journal know. */
+function strangers(job: BatchJob, { work }: Due, known: Known, { sandbox, directory }: DueOptions): Mistake[] {
+  const { entry } = known;
+  const isReal = entry !== undefined && !entry.sandbox;
+  const own = ownFiles(job, known);
+  const found: Mistake[] = [];
+  const { sidecar } = job.resolved.values;
+  for (const image of pathsOf(job)) {
+    const path = (sidecar ? [image, `${image}.json`] : [image]).find((each) => existsSync(each));
+    if (path === undefined) continue;
+    const isOwned = entry !== undefined && isIn(entry, relativePath(image, directory));
+    if (!isOwned && !own.has(resolve(image)))
+      found.push({
+        at: job.at,
+        message: `${path} exists`,
+        hint: 'the lock file does not know it; --overwrite replaces it',
+      });
+    else if (isOwned && sandbox && isReal && work !== 'convert')
+      found.push({
+        at: job.at,
+        message: `${path} was paid for`,
+        hint: 'the sandbox would replace it; --overwrite lets it',
+      });
+  }
+  return found;
+}
+
+function isIn({ originals, outputs }: LockEntry, path: string): boolean {
+  return [...originals, ...outputs].some((file) => file.path === path);
+}
+
+/** What a run that was begun for a job has made by now, and was about to make when it ended. */
+function ownFiles(job: BatchJob, { pending, entry, run }: Known): ReadonlySet<string> {
+  if (pending === undefined) return new Set();
+  // That of the entry's own run is no generation: what is made of its images was being made anew.
+  if (pending.run === entry?.run) return new Set(pathsOf(job).map((path) => resolve(path)));
+  const begun = run();
+  const own = new Set<string>();
+  for (const [index, { stored, saved, made }] of begun?.images.entries() ?? []) {
+    const named = saved?.path ?? begun?.asked.naming?.targets[index]?.path;
+    // It may have got its name, and the process have died before it could note that.
+    const isThere =
+      saved !== null ||
+      (stored !== null && named !== undefined && stateOf({ path: named, ...stored.facts }, '') === 'same');
+    if (!isThere || named === undefined) continue;
+    const outputs = job.outputs.filter(({ from }) => from === index).map(({ path }) => resolve(path));
+    for (const path of [named, ...outputs, ...(made ? [made.path] : [])]) own.add(path);
+  }
+  return own;
+}
+
+/** The defaults are read with each job: what is wrong with them is told once. */
+function unique(mistakes: readonly Mistake[]): Mistake[] {
+  const seen = new Map(
+    mistakes.map((mistake) => [`${mistake.at.line}:${mistake.at.column}:${mistake.message}`, mistake]),
+  );
+  return [...seen.values()].sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
+}

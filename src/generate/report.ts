@@ -1,0 +1,88 @@
+import type { ImggenError } from '../errors.ts';
+import type { Answered, Asked, Run } from '../journal/types.ts';
+import type { ImageFacts, SavedImage } from '../images/types.ts';
+
+/** One image that is not. */
+export interface FailedImage {
+  /** From 1, in the order of the answer. */
+  index: number;
+  reason: string;
+  /** Whether it was the writing that failed; the bytes are kept then. */
+  output?: boolean;
+  /** Whether it was meant for stdout, where nobody reads any more: no error to speak of, and the bytes are kept. */
+  unread?: boolean;
+  /** Where the image is saved, when it is its conversion that failed. */
+  original?: string;
+}
+
+/** What became of a run. */
+export interface Report {
+  run: Run;
+  /** Those that this process saved. */
+  images: SavedImage[];
+  failed: FailedImage[];
+  /** Why it ended before it had done what it could. */
+  interrupted: ImggenError | undefined;
+  elapsedMs: number;
+}
+
+/** The document of `--json` (CLI.md, "Streams"). */
+export function reportDocument({
+  run: { asked, answered },
+  images,
+  failed,
+  elapsedMs,
+}: Report): Record<string, unknown> {
+  return {
+    run: asked.run,
+    request_id: answered?.requestId ?? null,
+    task_id: answered?.taskId ?? null,
+    task_status: answered?.taskStatus ?? null,
+    model: asked.model,
+    prompt: asked.prompt,
+    params: asked.params,
+    images: images.map(({ path, bytes, sha256, format, width, height, original }) => ({
+      path,
+      bytes,
+      sha256,
+      format,
+      width,
+      height,
+      ...(original !== undefined && { original }),
+    })),
+    failed: failed.map(({ index, reason, original }) => ({
+      index,
+      reason,
+      ...(original !== undefined && { original }),
+    })),
+    usage: answered?.usage ?? null,
+    expires: answered?.expires ?? null,
+    elapsed_ms: Math.round(elapsedMs),
+  };
+}
+
+/** The document of one image's sidecar: how it was made, and how to tell that it is unchanged. */
+export function sidecarDocument(
+  asked: Asked,
+  answered: Answered,
+  index: number,
+  facts: ImageFacts,
+): Record<string, unknown> {
+  const { bytes, sha256, format, width, height } = facts;
+  return {
+    run: asked.run,
+    created: asked.at,
+    prompt: asked.prompt,
+    model: asked.model,
+    params: asked.params,
+    request_id: answered.requestId,
+    task_id: answered.taskId,
+    index,
+    usage: answered.usage,
+    bytes,
+    sha256,
+    format,
+    width,
+    height,
+  };
+}

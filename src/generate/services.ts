@@ -1,0 +1,27 @@
+import type { Machine } from '../files/owner.ts';
+import type { Secret } from '../options/secret.ts';
+import type { Progress } from '../terminal/types.ts';
+import type { Http } from '../http/http.ts';
+import type { Document } from '../dialects/types.ts';
+
+/** What a run needs of the world. */
+export interface Services {
+  http: Http;
+  progress: Progress;
+  /** Throws ImggenError `no_api_key`. Asked for only where it is needed: a download never gets it. */
+  apiKey: () => Promise<Secret>;
+  /** The state directory: the journal, and bytes that have no other place. */
+  state: string;
+  machine: Machine;
+  /** Takes secrets out of a text of the server. */
+  redact: (text: string) => string;
+  /** Writes to stdout; false when nobody reads it any more. */
+  emit: (bytes: Uint8Array) => Promise<boolean>;
+  /** Told of each JSON document of an answer, for --verbose. */
+  onDocument: (document: Document) => void;
+  onWarning: (text: string) => void;
+  /** Told before a generation is sent again: why, and after how many milliseconds. */
+  onRetry: (reason: string, waitMs: number) => void;
+  /** Aborted when the user interrupts. */
+  signal: AbortSignal;
+}

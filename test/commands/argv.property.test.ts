@@ -1,0 +1,290 @@
+import { existsSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { keys, settings } from '../../src/options/settings.ts';
+import { anyText, property } from '../support/properties.ts';
+import { World } from '../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.create();
+});
+afterAll(async () => await world.close());
+
+/** Text that an argument can be, and that leads nowhere but below the current directory. */
+const harmless = (text: string) => text.toWellFormed().replaceAll('\0', '').replaceAll('/', '').replaceAll('..', '.');
+const garbage = anyText.map(harmless);
+
+/** Stands for the gateway of the test, whose port nobody knows yet. */
+const gateway = '{{gateway}}';
+
+/** What each flag takes, more or less; for a flag that is not here, garbage alone. */
+const values: Readonly<Record<string, readonly string[]>> = {
+  '--count': ['1', '2', '10', '0', '11', '-1', '1e1', ' 3 ', '٣', '1.0'],
+  '--size': ['auto', '1024x1024', 'square', 'landscape', '512x512', '1X1', 'constructor', '__proto__'],
+  '--format': ['png', 'jpg', 'JPEG', 'webp', 'gif', 'constructor'],
+  '--model': ['gpt-image-1.5', 'dall-e-2', 'dall-e-3', 'gpt-image-9', '../x', 'a b'],
+  '--quality': ['high', 'hd', 'constructor', 'best'],
+  '--background': ['transparent', 'opaque', 'auto'],
+  '--moderation': ['low', 'auto'],
+  '--style': ['vivid', 'natural'],
+  '--response-format': ['url', 'b64_json'],
+  '--compression': ['0', '50', '100', '101'],
+  '--resize': ['4x4', '4x', 'x4', 'x', '4', '0x4', '16385x', '4X4', '4×4', '1e1x1'],
+  '--fit': ['inside', 'cover', 'contain', 'fill', 'constructor'],
+  '--convert': ['webp', 'avif', 'jpg', 'png', 'gif', '__proto__'],
+  '--convert-quality': ['1', '100', '0', '101'],
+  '--out': [
+    '.',
+    '-',
+    'out',
+    'out/',
+    'a/b/c',
+    'cat.png',
+    'cat.webp',
+    'cat.gif',
+    'there.png',
+    'taken.png',
+    'file',
+    'file/x',
+    `${'x'.repeat(300)}.png`,
+    'y'.repeat(300),
+    '猫.jpeg',
+    '\u001b[31m.jpg',
+    'a\nb.webp',
+    '~',
+    '.png',
+  ],
+  '--name': [
+    '{slug}',
+    '{i}',
+    '{x}',
+    '{date}/{slug}-{i}',
+    '../x',
+    '/x',
+    'cat.png',
+    '{model}',
+    '',
+    '.',
+    'a\\b',
+    '{slug}{id}{n}{size}{format}{time}',
+    'z'.repeat(250),
+    '{constructor}',
+  ],
+  '--timeout': ['300', '5', '0.001', '0', '-1', '86401', '1e3', '.5'],
+  '--retries': ['0', '1', '20', '21'],
+  '--base-url': [
+    gateway,
+    gateway,
+    `${gateway}/`,
+    `${gateway}?`,
+    `${gateway}#x`,
+    gateway.replace('{{', 'x{{'),
+    'ftp://127.0.0.1',
+    '127.0.0.1',
+    'https://u:p@127.0.0.1',
+    'http://192.0.2.1',
+    '',
+    'http://',
+  ],
+  '--user': ['me', '--json', '-n'],
+  '--prompt-file': ['file', 'bytes', 'missing', '.', '', 'there.png'],
+  '--profile': ['work', '', '__proto__'],
+  '--param': [
+    'seed=1',
+    'a={"b":[1]}',
+    'n=3',
+    'prompt=x',
+    'x',
+    '=',
+    'a=',
+    '__proto__=1',
+    'constructor={}',
+    'size=1x1',
+    'a b=1',
+    'toJSON=1',
+  ],
+  '--limit': ['1', '0', 'x'],
+  '--since': ['7d', '2026-01-01', 'yesterday', '1e99d'],
+  '--port': ['0', '65536', 'x'],
+  '--latency': ['1', '-1'],
+  '--answer': ['url', 'constructor'],
+  '--fault': ['429', 'drop:0.5', 'x', ':', 'reject:2'],
+};
+
+const flags = [
+  ...keys
+    .map((key): string | undefined => (settings[key] as { flag?: string }).flag)
+    .filter((flag) => flag !== undefined),
+  '--prompt-file <file>',
+  '--overwrite',
+  '--skip-existing',
+  '--json',
+  '--dry-run',
+  '--profile <name>',
+  '--param <name=value>',
+]
+  // Painting takes its time: it has a weight of its own.
+  .filter((flag) => flag !== '--sandbox')
+  .map((flag) => {
+    const [, short, long = '', value] = /^(?:(-\w), )?(--[a-z-]+)( <.*>)?$/.exec(flag) ?? [];
+    return { short: short ?? long, long, takesValue: value !== undefined };
+  });
+
+const valueOf = (long: string) => {
+  const known = values[long];
+  return known ? fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...known) }, garbage) : garbage;
+};
+
+/** A flag with what it takes, in each of the ways to write that; now and then without, or with what it does not take. */
+const flag = fc.constantFrom(...flags).chain(({ short, long, takesValue }) =>
+  fc.tuple(valueOf(long), fc.integer({ min: 0, max: 19 })).map(([value, way]): string[] => {
+    if (way === 0) return [long.replace('--', '--no-').replace('--no-no-', '--')];
+    if (way === 1 || !takesValue) return [way === 2 ? `${long}=${value}` : long];
+    if (way < 5) return [`${long}=${value}`];
+    if (way < 8) return [`${short}${value}`];
+    return [way < 12 ? short : long, value];
+  }),
+);
+
+const prompts = [
+  'a cat',
+  'a cat',
+  'cat',
+  '-',
+  '',
+  ' ',
+  '--',
+  'generate',
+  'modles',
+  'help',
+  'login',
+  '一只猫',
+  '👩‍👩‍👧',
+  'x'.repeat(33_000),
+  '--help',
+  '-h',
+  '-V',
+  '--version',
+  '-x',
+  '--api-key=sk-secret',
+  '-',
+  '-nq',
+  '---',
+];
+const word = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...prompts) }, garbage).map((text) => [text]);
+
+const commandLines = [
+  ['config', 'list'],
+  ['config', 'get'],
+  ['config', 'set'],
+  ['config', 'unset'],
+  ['config', 'path'],
+  ['config'],
+  ['history'],
+  ['history', '--limit'],
+  ['resume'],
+  ['models'],
+  ['logout'],
+  ['login'],
+  ['help'],
+  ['generate'],
+  ['batch'],
+  ['sandbox'],
+  ['sandbox', '--fault'],
+  ['sandbox', '--port'],
+];
+const commandLine = fc.constantFrom(...commandLines).chain((words) =>
+  fc
+    .array(
+      fc.oneof(
+        flag,
+        word,
+        fc.constantFrom(...keys, 'profile', 'apiKey').map((key) => [key]),
+        valueOf(words.at(-1) as string).map((value) => [value]),
+      ),
+      { maxLength: 3 },
+    )
+    .map((rest) => [words, ...rest]),
+);
+
+const argv = fc
+  .oneof(
+    { weight: 3, arbitrary: fc.array(fc.oneof({ weight: 5, arbitrary: flag }, word), { maxLength: 6 }) },
+    // Mostly what it should be, so that some of it works.
+    {
+      weight: 3,
+      arbitrary: fc
+        .tuple(fc.constant(['a cat']), fc.array(flag, { maxLength: 2 }))
+        .map(([prompt, flags]) => [prompt, ...flags]),
+    },
+    { weight: 2, arbitrary: commandLine },
+    fc.array(garbage, { maxLength: 4 }).map((texts) => [texts]),
+  )
+  .map((parts) => parts.flat());
+
+const input = fc.record({
+  stdin: fc.oneof(
+    fc.constantFrom('', 'a cat\n', 'sk-new-key\n', 'x'.repeat(70_000)).map((text) => Buffer.from(text)),
+    fc.uint8Array(),
+  ),
+  stdinIsTerminal: fc.boolean(),
+  stdoutIsTerminal: fc.boolean(),
+});
+
+describe('the command line', () => {
+  property(
+    'ends in a documented way whatever its arguments, and a mistake in them costs nothing',
+    fc.asyncProperty(argv, input, async (argv, input) => {
+      world.enter();
+      const args = argv.map((text) => text.replaceAll(gateway, `${world.origin}/api/v1`));
+      const env = { IMGGEN_BASE_URL: `${world.origin}/api/v1` };
+      // A person at a terminal is not at hand: who asks for a key gets it from a file.
+      const isAsked = args.includes('login');
+      const { exit, stdout, posts } = await world.run(args, {
+        ...input,
+        stdinIsTerminal: input.stdinIsTerminal && !isAsked,
+        env,
+      });
+      const isPaths =
+        exit === 0 && posts === 1 && !args.some((text) => /--json|\p{Cc}/u.test(text)) && !stdout.includes('\ufffd');
+      if (isPaths) for (const path of stdout.trimEnd().split('\n')) expect(existsSync(path), path).toBe(true);
+    }),
+    1.2,
+  );
+
+  property(
+    'has no mistake where every argument is right',
+    fc.asyncProperty(
+      fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => text.trim() !== '' && !text.startsWith('-')),
+      fc.integer({ min: 1, max: 10 }),
+      fc.constantFrom('png', 'webp', 'jpg'),
+      fc.subarray(['--sidecar', '--quiet', '--stream', '--overwrite', '--verbose', '--json']),
+      async (prompt, count, format, switches) => {
+        world.enter();
+        const { exit, posts, stderr } = await world.run(
+          ['generate', prompt, '-n', String(count), '--format', format, ...switches],
+          {
+            env: { IMGGEN_BASE_URL: `${world.origin}/api/v1` },
+          },
+        );
+        expect([exit, posts], stderr).toEqual([0, 1]);
+      },
+    ),
+    0.1,
+  );
+
+  property(
+    'needs no gateway in the sandbox',
+    fc.asyncProperty(fc.array(flag, { maxLength: 2 }), async (flags) => {
+      world.enter();
+      const { posts } = await world.run([
+        'a cat',
+        '--sandbox',
+        ...flags.flat().filter((text) => !text.includes(gateway)),
+      ]);
+      expect(posts).toBe(0);
+    }),
+    0.04,
+  );
+});

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { gateway } from '../support/gateway.ts';
+import { imggen, start, testKey } from '../support/imggen.ts';
+import { Place } from '../support/place.ts';
+
+const placeholders = 'placeholder';
+/** The line with the base URL, whole. */
+const address = /^http:\/\/127\.0\.0\.1:\d+\/api\/v1\n/m;
+
+describe('--sandbox', () => {
+  test('needs no key and no network, saves real images, and says what they are', async () => {
+    const place = new Place();
+    const { exit, stdout, stderr, files } = await imggen(['a cat', '-n', '2', '-o', './out', '--sandbox'], { place });
+    expect(exit).toBe(0);
+    expect(stdout).toBe('out/a-cat-1.png\nout/a-cat-2.png\n');
+    expect(files).toEqual(['out/a-cat-1.png', 'out/a-cat-2.png']);
+    expect(stderr).toContain(placeholders);
+    expect(place.sha256('out/a-cat-1.png')).not.toBe(place.sha256('out/a-cat-2.png'));
+    for (const file of files)
+      expect(await sharp(place.read(file)).metadata()).toMatchObject({ format: 'png', width: 1024, height: 1024 });
+  });
+
+  test('sends nothing to the gateway and shows it no key', async () => {
+    const api = await gateway();
+    const { exit } = await imggen(['a cat', '-m', 'dall-e-2', '-s', '256x256', '--sandbox'], { gateway: api });
+    expect(exit).toBe(0);
+    expect(api.requests).toEqual([]);
+  });
+
+  test('needs no proxy either', async () => {
+    const proxy = 'http://127.0.0.1:1';
+    const env = { HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, https_proxy: proxy };
+    expect((await imggen(['a cat', '-m', 'dall-e-2', '-s', '256x256', '--sandbox'], { env })).exit).toBe(0);
+  });
+
+  test.each([
+    {
+      args: ['-s', 'landscape', '-f', 'jpeg', '--compression', '40'],
+      facts: { format: 'jpeg', width: 1536, height: 1024 },
+    },
+    {
+      args: ['-f', 'webp', '--background', 'transparent', '--stream'],
+      facts: { format: 'webp', width: 1024, height: 1024, hasAlpha: true },
+    },
+    {
+      args: ['-m', 'dall-e-2', '-s', '256x256', '--response-format', 'b64_json', '-n', '3'],
+      facts: { format: 'png', width: 256, height: 256 },
+    },
+    {
+      args: ['-m', 'dall-e-3', '--style', 'vivid', '-s', 'portrait'],
+      facts: { format: 'png', width: 1024, height: 1792 },
+    },
+  ])('takes what the gateway takes: $args', async ({ args, facts }) => {
+    const place = new Place();
+    const { exit, stderr, files } = await imggen(['a cat', '--sandbox', '--name', 'image{i}', ...args], { place });
+    expect(exit, stderr).toBe(0);
+    for (const file of files) expect(await sharp(place.read(file)).metadata()).toMatchObject(facts);
+  });
+
+  test('draws the same picture for the same prompt', async () => {
+    const bytesOf = async (prompt: string) => {
+      const { bytes } = await imggen([prompt, '--sandbox', '-o', '-', '-m', 'dall-e-2', '-s', '256x256', '--quiet']);
+      return createHash('sha256').update(bytes).digest('hex');
+    };
+    const [first, again, other] = [await bytesOf('a cat'), await bytesOf('a cat'), await bytesOf('a dog')];
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  test('refuses what the gateway does not know', async () => {
+    const { exit, stderr } = await imggen(['a cat', '--sandbox', '--param', 'seed=1']);
+    expect(exit).toBe(4);
+    expect(stderr).toContain('seed');
+  });
+
+  test('cannot be switched on in the config file, where it would be forgotten', async () => {
+    const place = new Place();
+    place.writeConfig({ sandbox: true });
+    const { exit, stdout } = await imggen(['a cat'], { place });
+    expect({ exit: exit === 0, stdout }).toEqual({ exit: false, stdout: '' });
+  });
+});
+
+describe('imggen sandbox', () => {
+  test('serves until it is told to end, with its base URL on stdout and the rest on stderr', async () => {
+    const server = start(['sandbox']);
+    const baseUrl = (await server.saw(address)).trimEnd();
+    const place = new Place();
+    const run = await imggen(['a cat', '-n', '2', '-m', 'dall-e-2', '-s', '256x256', '--json'], {
+      place,
+      env: { IMGGEN_BASE_URL: baseUrl, IMGGEN_API_KEY: testKey },
+    });
+    expect(run.exit, run.stderr).toBe(0);
+    expect(run.files).toEqual(['a-cat-1.png', 'a-cat-2.png']);
+    expect(JSON.parse(run.stdout)).toMatchObject({ usage: { images: 2 }, images: [{ width: 256 }, { width: 256 }] });
+    expect(Date.parse((JSON.parse(run.stdout) as { expires: string }).expires)).toBeGreaterThan(Date.now());
+    const keyless = await imggen(['a cat'], { env: { IMGGEN_BASE_URL: baseUrl } });
+    expect(keyless.exit).toBe(3);
+    server.kill('SIGINT');
+    const { exit, stdout, stderr } = await server.end;
+    expect(exit).toBe(0);
+    expect(stdout).toBe(`${baseUrl}\n`);
+    expect(stderr).toContain(placeholders);
+  });
+
+  test('listens where --port says, and says when it cannot', async () => {
+    const api = await gateway();
+    const { port } = new URL(api.origin);
+    const { exit, stdout, stderr } = await imggen(['sandbox', '--port', port]);
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
+    expect(stderr).toContain(`error: the sandbox cannot listen on port ${port}`);
+  });
+
+  test.each([
+    ['--port', '70000'],
+    ['--port', 'x'],
+    ['--latency', '-1'],
+  ])('refuses %s %s', async (...args) => {
+    const { exit, stdout, stderr } = await imggen(['sandbox', ...args]);
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
+    expect(stderr).toContain(`error: ${args.join(' ')} is not`);
+  });
+
+  test('waits --latency before each answer', async () => {
+    const server = start(['sandbox', '--latency', '60000']);
+    const baseUrl = (await server.saw(address)).trimEnd();
+    const { exit } = await imggen(['a cat', '--timeout', '0.5'], {
+      env: { IMGGEN_BASE_URL: baseUrl, IMGGEN_API_KEY: testKey },
+    });
+    expect(exit).toBe(6);
+    server.kill('SIGTERM');
+    expect((await server.end).exit).toBe(0);
+  });
+});

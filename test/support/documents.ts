@@ -1,0 +1,209 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { BlobRef } from '../../src/dialects/types.ts';
+import { anyText, mulberry32 } from './properties.ts';
+
+/** A JSON value that still knows how often its keys stand in it, in which order, and how its numbers are written. */
+export type Node =
+  | { kind: 'token'; token: string }
+  | { kind: 'text'; text: string }
+  | { kind: 'array'; items: Node[] }
+  | { kind: 'object'; entries: [key: string, value: Node][] };
+
+const imageBytes = fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ size: 'medium' }));
+const base64 = fc
+  .tuple(imageBytes, fc.constantFrom('base64', 'base64url'))
+  .map(([bytes, spelling]) => Buffer.from(bytes).toString(spelling as BufferEncoding));
+
+const dataHeader = fc.oneof(
+  fc.constantFrom(
+    'data:image/png;base64,',
+    'data:;base64,',
+    'data:image/webp;charset=utf-8; BASE64 ,',
+    'data:image/png;\n\tbase64\r,',
+    'data:,',
+    'data:text/plain,',
+    'data:base64,',
+    'data:image/png;base64;,',
+    'data:image/png;base64x,',
+    'data:image/\u00e9\u732b;base64,',
+    'data:image/png;base64',
+    'Data:image/png;base64,',
+    ' data:;base64,',
+    'dat',
+    'data',
+    'data:',
+    'datadata:;base64,',
+  ),
+  // Around the longest header that is looked at.
+  fc.integer({ min: 250, max: 262 }).map((length) => `${'data:image/png'.padEnd(length - 8, 'x')};base64,`),
+);
+
+const text = fc.oneof(
+  anyText,
+  base64,
+  {
+    weight: 2,
+    arbitrary: fc.tuple(dataHeader, fc.oneof(base64, base64, anyText)).map(([header, rest]) => header + rest),
+  },
+  fc.constantFrom('', 'https://example.com/a?b=1&c=2', 'blob-', '=', 'iVBORw0KGgo='),
+);
+
+const key = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom('b64_json', 'url', 'urls', 'data', 'code') },
+  fc.constantFrom(
+    '__proto__',
+    'constructor',
+    'toString',
+    'toJSON',
+    'length',
+    '',
+    '0',
+    '1',
+    'b64_json ',
+    'B64_JSON',
+    'data:;base64,',
+  ),
+  anyText,
+);
+
+const token = fc.oneof(
+  fc.constantFrom('null', 'true', 'false', '0', '-0', '1e400', '-1.5E+2', '0.1e-7', '123456789012345678901234567890'),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => JSON.stringify(number)),
+);
+
+const { node, array, object } = fc.letrec<{ node: Node; array: Node; object: Node }>((tie) => ({
+  node: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    token.map((token): Node => ({ kind: 'token', token })),
+    text.map((text): Node => ({ kind: 'text', text })),
+    text.map((text): Node => ({ kind: 'text', text })),
+    tie('array'),
+    tie('object'),
+    tie('object'),
+  ),
+  array: fc.array(tie('node'), { maxLength: 5 }).map((items): Node => ({ kind: 'array', items })),
+  object: fc.array(fc.tuple(key, tie('node')), { maxLength: 6 }).map((entries): Node => ({ kind: 'object', entries })),
+}));
+
+/** Any JSON value. */
+export const anyNode = node;
+/** A JSON value that an answer can begin with. */
+export const anyAnswer = fc.oneof(array, object);
+
+/** Objects alone, as the events of a stream are. */
+export const anyEvent = object;
+
+/** How a document is written; 0 is the plainest. */
+export const style = fc.nat();
+
+/** The JSON text of a node: blanks, escapes and the case of their digits as `style` has them. */
+export function written(node: Node, style: number): string {
+  const random = style === 0 ? () => 0 : mulberry32(style);
+  // Some documents are written plainly, some are full of escapes or blanks.
+  const [escaping, spacing] = [random() ** 3, random() ** 2];
+  const blank = () => {
+    let blanks = '';
+    while (random() < spacing * 0.9) blanks += ' \t\n\r'[Math.floor(random() * 4)];
+    return blanks;
+  };
+  const string = (value: string) => {
+    let result = '"';
+    for (const character of value) result += random() < escaping ? escaped(character, random) : plain(character);
+    return `${result}"`;
+  };
+  const list = (open: string, items: string[], close: string) =>
+    open + blank() + items.join(`${blank()},${blank()}`) + blank() + close;
+  const value = (node: Node): string => {
+    switch (node.kind) {
+      case 'token':
+        return node.token;
+      case 'text':
+        return string(node.text);
+      case 'array':
+        return list('[', node.items.map(value), ']');
+      case 'object':
+        return list(
+          '{',
+          node.entries.map(([key, child]) => `${string(key)}${blank()}:${blank()}${value(child)}`),
+          '}',
+        );
+    }
+  };
+  return blank() + value(node) + blank();
+}
+
+const short: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '/': '\\/',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+function plain(character: string): string {
+  return JSON.stringify(character).slice(1, -1);
+}
+
+function escaped(character: string, random: () => number): string {
+  const brief = short[character];
+  if (brief !== undefined && random() < 0.5) return brief;
+  let result = '';
+  for (let index = 0; index < character.length; index += 1) {
+    const digits = character.charCodeAt(index).toString(16).padStart(4, '0');
+    result += `\\u${[...digits].map((digit) => (random() < 0.5 ? digit : digit.toUpperCase())).join('')}`;
+  }
+  return result;
+}
+
+/** The text of the image that a value is; undefined for a value that is none. Written from NOTES, not from the code. */
+function imageText(key: string, value: string): string | undefined {
+  if (!value.startsWith('data:')) return key === 'b64_json' ? value : undefined;
+  const comma = value.indexOf(',');
+  if (comma === -1 || comma > 256) return undefined;
+  return /;[ \t\n\v\f\r]*base64[ \t\n\v\f\r]*,$/i.test(value.slice(0, comma + 1)) ? value.slice(comma + 1) : undefined;
+}
+
+/** The image texts of a node, in the order of their arrival. */
+export function imagesOf(node: Node, key = ''): string[] {
+  switch (node.kind) {
+    case 'token':
+      return [];
+    case 'text':
+      return [imageText(key, node.text)].filter((text) => text !== undefined);
+    case 'array':
+      return node.items.flatMap((item) => imagesOf(item));
+    case 'object':
+      return node.entries.flatMap(([name, value]) => imagesOf(value, name));
+  }
+}
+
+/**
+ * Whether a document is what JSON.parse gives, each image in it replaced by a reference to the blob with its text.
+ * @param blobs the blobs' bytes, by number
+ */
+export function expectSame(actual: unknown, parsed: unknown, blobs: readonly Buffer[], key = ''): void {
+  if (typeof parsed === 'string') {
+    const image = imageText(key, parsed);
+    if (image === undefined) return void expect(actual).toBe(parsed);
+    expect(actual).toBeInstanceOf(BlobRef);
+    return expectBytes(blobs[(actual as BlobRef).blob], image);
+  }
+  if (typeof parsed !== 'object' || parsed === null) return void expect(actual).toBe(parsed);
+  expect(Array.isArray(actual)).toBe(Array.isArray(parsed));
+  expect(Object.getPrototypeOf(actual)).toBe(Object.getPrototypeOf(parsed));
+  expect(Object.keys(actual as object)).toEqual(Object.keys(parsed));
+  for (const [name, value] of Object.entries(parsed)) {
+    expectSame((actual as Record<string, unknown>)[name], value, blobs, Array.isArray(parsed) ? '' : name);
+  }
+}
+
+/** A blob is its text as it is meant; of a text beyond ASCII it is enough that it is not base64. */
+export function expectBytes(blob: Buffer | undefined, image: string): void {
+  const found = blob?.toString('latin1');
+  if (/^[\0-\x7f]*$/.test(image)) expect(found).toBe(image);
+  else expect(found).toMatch(/[\0\x80-\xff]/);
+}
