@@ -133,7 +133,7 @@ async function schema() {
   const [{ text }] = (
     await build({
       absWorkingDir: root,
-      stdin: { contents: "export { batchSchema } from './src/batch/schema.ts'", resolveDir: root },
+      stdin: { contents: "export { batchSchema } from './src/batch/jobs/schema.ts'", resolveDir: root },
       bundle: true,
       format: 'esm',
       platform: 'node',
