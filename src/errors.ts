@@ -16,36 +16,60 @@ export const exitCodes = {
 
 export type ExitCode = keyof typeof exitCodes;
 
-/** The reasons that imggen gives for a failure, each with the exit code that it ends in. */
-const exitOf = {
-  bug: 1,
-  usage: 2,
-  config: 2,
-  no_api_key: 3,
-  key_refused: 3,
-  rejected: 4,
-  task_failed: 4,
-  out_of_credit: 5,
-  rate_limited: 5,
-  network: 6,
-  timeout: 6,
-  server_error: 6,
-  unavailable: 6,
-  not_the_api: 6,
-  bad_answer: 6,
-  incomplete: 7,
-  pending: 7,
-  output: 8,
-  out_of_date: 9,
-  interrupted: 130,
-  terminated: 143,
-} as const satisfies Record<string, ExitCode>;
+/** Whether a generation may have been charged. */
+export type Charged = 'no' | 'maybe' | 'yes';
 
-export type ErrorCode = keyof typeof exitOf;
+/** What follows from the reason of a failure. */
+interface Consequences {
+  exit: ExitCode;
+  /**
+   * What the reason says of a generation that fails with it. Where `maybe` depends on whether the request had left, the
+   * error itself says `no` if it had not.
+   */
+  charged: Charged;
+  /** Whether the same request may succeed a moment later. */
+  repeatable?: true;
+  /** Whether every other job of a batch would fail in the same way. */
+  endsBatch?: true;
+}
+
+/** Every reason that imggen gives for a failure. */
+const reasons = {
+  bug: { exit: 1, charged: 'maybe' },
+  usage: { exit: 2, charged: 'no' },
+  config: { exit: 2, charged: 'no' },
+  no_api_key: { exit: 3, charged: 'no', endsBatch: true },
+  key_refused: { exit: 3, charged: 'no', endsBatch: true },
+  rejected: { exit: 4, charged: 'no' },
+  task_failed: { exit: 4, charged: 'no' },
+  out_of_credit: { exit: 5, charged: 'no', endsBatch: true },
+  rate_limited: { exit: 5, charged: 'no', repeatable: true },
+  network: { exit: 6, charged: 'maybe', repeatable: true },
+  not_secure: { exit: 6, charged: 'maybe' },
+  timeout: { exit: 6, charged: 'maybe', repeatable: true },
+  server_error: { exit: 6, charged: 'maybe', repeatable: true },
+  unavailable: { exit: 6, charged: 'no', repeatable: true },
+  not_the_api: { exit: 6, charged: 'no' },
+  bad_answer: { exit: 6, charged: 'maybe', repeatable: true },
+  download_failed: { exit: 6, charged: 'no' },
+  incomplete: { exit: 7, charged: 'yes' },
+  pending: { exit: 7, charged: 'yes' },
+  output: { exit: 8, charged: 'maybe' },
+  out_of_date: { exit: 9, charged: 'no' },
+  interrupted: { exit: 130, charged: 'maybe' },
+  terminated: { exit: 143, charged: 'maybe' },
+} as const satisfies Record<string, Consequences>;
+
+export type ErrorCode = keyof typeof reasons;
 
 /** The exit code that a reason ends in. */
 export function exitOfCode(code: ErrorCode): ExitCode {
-  return exitOf[code];
+  return reasons[code].exit;
+}
+
+/** The hint after a generation of which nobody can say whether it was charged. */
+export function hintMayBeCharged(run: string): string {
+  return `it may have been generated and charged: look at your usage before you repeat it (run ${run})`;
 }
 
 export interface ErrorDetails {
@@ -53,26 +77,42 @@ export interface ErrorDetails {
   cause?: string | undefined;
   /** What the user can do now; shown as the last line. */
   hint?: string | undefined;
-  /** The gateway's id of the request, to quote to its support. */
+  /** The API's id of the request, to quote to its support. */
   requestId?: string | undefined;
+  /** Where the place of the failure knows more than its reason: `no` when the request had not left. */
+  charged?: Charged | undefined;
 }
 
-/** A failure that has a reason, an exit code and, mostly, a way out. Whoever knows the reason makes it. */
+/** A failure that has a reason, an exit code and, mostly, a way out. The code that knows the reason makes the error. */
 export class ImggenError extends Error {
   override name = 'ImggenError';
   readonly code: ErrorCode;
-  readonly exit: ExitCode;
   readonly reason: string | undefined;
   readonly hint: string | undefined;
   readonly requestId: string | undefined;
+  readonly charged: Charged;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message);
     this.code = code;
-    this.exit = exitOfCode(code);
     this.reason = details.cause;
     this.hint = details.hint;
     this.requestId = details.requestId;
+    this.charged = details.charged ?? reasons[code].charged;
+  }
+
+  get exit(): ExitCode {
+    return exitOfCode(this.code);
+  }
+
+  get repeatable(): boolean {
+    const row: Consequences = reasons[this.code];
+    return row.repeatable === true;
+  }
+
+  get endsBatch(): boolean {
+    const row: Consequences = reasons[this.code];
+    return row.endsBatch === true;
   }
 }
 

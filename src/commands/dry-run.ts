@@ -5,19 +5,19 @@ import type { Settings } from './context.ts';
 
 /** Shows what a run would send and write. Starts no `apiKeyCommand` and makes no directory. */
 export async function showDryRun(plan: Plan, { values }: Settings, json: boolean, terminal: Terminal): Promise<void> {
-  const url = plan.dialect.endpoint(values.baseUrl);
-  const headers = { authorization: `Bearer ${shownKey(values)}`, 'content-type': 'application/json' };
+  const { url, headers: own } = plan.dialect.encode(plan.request, values.baseUrl);
+  const headers = { authorization: `Bearer ${shownKey(values)}`, ...own };
   const naming = plan.names?.naming;
   const images = naming ? naming.targets.map(({ path }) => path) : ['-'];
   const results = naming?.results;
   const files = results ? images.map((path) => resultPath(path, results.extension)) : images;
   const originals = results && values.keepOriginal ? images : [];
-  const request = files.length === 0 ? null : { method: 'POST', url, headers, body: plan.body };
+  const request = files.length === 0 ? null : { method: 'POST', url, headers, body: plan.fields };
   if (json) return await terminal.json({ dry_run: true, request, files, ...(results && { originals }) });
   if (!request) return terminal.info('everything is there already, nothing would be generated');
   await terminal.data(`POST ${url}`);
   for (const [name, value] of Object.entries(headers)) await terminal.data(`${name}: ${value}`);
-  await terminal.json(plan.body);
+  await terminal.json(plan.fields);
   for (const path of [...files, ...originals]) await terminal.data(`would write ${path}`);
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ExitCode, exitOfCode, ImggenError } from '../errors.ts';
+import { type ExitCode, exitOfCode, hintMayBeCharged, ImggenError } from '../errors.ts';
 import { missingImages, unmadeImages } from '../journal/fold.ts';
 import { readRun } from '../journal/read.ts';
 import { findRun, isRunning, isUnfinished, listRuns } from '../journal/store.ts';
@@ -102,8 +102,7 @@ function showRest({ run, images, failed }: Report, terminal: Terminal): void {
     terminal.problem('set where to ask for it: imggen config set taskUrl <url with {task_id}>, or wait', 'hint');
   } else if (answered === null && problem) {
     terminal.problem(`run ${asked.run} has nothing to resume: ${problem.message}`);
-    if (problem.state === 'unknown')
-      terminal.problem('it may have been generated and charged: look at your usage', 'hint');
+    if (problem.state === 'unknown') terminal.problem(hintMayBeCharged(asked.run), 'hint');
   } else if (failed.length === 0) {
     terminal.info(
       `run ${asked.run}: ${images.length === 0 ? 'nothing was missing' : `${images.length} saved, nothing is missing`}`,

@@ -1,12 +1,11 @@
 import { resolveApiKey } from '../options/api-key.ts';
 import { Secret } from '../options/secret.ts';
-import type { Services } from '../generate/services.ts';
+import type { Pace, Services } from '../generate/services.ts';
 import { createProgress } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { traceLines } from './trace.ts';
 import type { Host } from '../terminal/types.ts';
 import { Http } from '../http/http.ts';
-import type { Pace } from '../http/types.ts';
 import type { Settings } from './context.ts';
 
 declare const __VERSION__: string;
@@ -70,7 +69,6 @@ export function createServices(
     http: new Http({
       env,
       signal: host.signal,
-      pace,
       userAgent: `imggen/${__VERSION__}`,
       trace: (event) => {
         if (values.verbose) for (const line of traceLines(event)) terminal.detail(line);
@@ -91,6 +89,7 @@ export function createServices(
     },
     onWarning: (text) => terminal.warn(text),
     onRetry: () => {},
+    pace,
     signal: host.signal,
   };
 }

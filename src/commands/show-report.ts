@@ -1,3 +1,4 @@
+import { hintMayBeCharged } from '../errors.ts';
 import { missingImages, unmadeImages } from '../journal/fold.ts';
 import { type FailedImage, type Report, reportDocument } from '../generate/report.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
@@ -55,8 +56,7 @@ function showMissing(report: Report, terminal: Terminal): void {
     );
   if (missingImages(run).length > 0)
     terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
-  else if (run.problem?.state === 'unknown')
-    terminal.problem(`they may have been generated and charged: look at your usage (run ${asked.run})`, 'hint');
+  else if (run.problem?.state === 'unknown') terminal.problem(hintMayBeCharged(asked.run), 'hint');
 }
 
 function showFailed(failed: readonly FailedImage[], what: string, terminal: Terminal): void {

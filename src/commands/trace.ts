@@ -1,3 +1,4 @@
+import type { RequestBody } from '../http/exchange.ts';
 import type { Trace } from '../http/types.ts';
 
 /** Longer values are cut: a prompt may have 32,000 characters. */
@@ -12,13 +13,17 @@ export function traceLines(exchange: Trace): string[] {
       return [
         `> ${exchange.method} ${exchange.url}`,
         ...headerLines('>', exchange.headers),
-        ...(exchange.body === undefined ? [] : [`> ${short(exchange.body)}`]),
+        ...(exchange.body === undefined ? [] : [`> ${bodyText(exchange.body)}`]),
       ];
     case 'response':
       return [`< HTTP ${exchange.status} ${exchange.url}`, ...headerLines('<', exchange.headers)];
     case 'retry':
       return [`* ${exchange.reason}: again in ${(exchange.waitMs / 1000).toFixed(1)} s`];
   }
+}
+
+function bodyText(body: RequestBody): string {
+  return body instanceof Uint8Array ? short(Buffer.from(body).toString()) : `(${body.length} bytes)`;
 }
 
 function headerLines(mark: string, headers: Readonly<Record<string, string>>): string[] {

@@ -132,7 +132,6 @@ const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
   out_of_credit: "add credit at the gateway's site, then run the same command again",
   rate_limited: 'wait a while, or allow more of them: --retries 5',
   unavailable: 'wait a while; nothing was generated',
-  server_error: 'it may have been generated and charged: look at your usage before you repeat it',
 };
 
 function isKnownStatus(status: number): boolean {

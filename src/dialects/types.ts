@@ -1,3 +1,4 @@
+import type { RequestBody } from '../http/exchange.ts';
 import type { ImageRequest, Json } from '../request/types.ts';
 
 /** Stands in a decoded document where a long image text stood; its bytes came before the document. */
@@ -34,11 +35,18 @@ export interface Reply {
   pending: boolean;
 }
 
-/** The HTTP contract of one API. */
+/** A request as an API wants it, without the key. */
+export interface EncodedRequest {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: RequestBody;
+}
+
+/** How one API is spoken. */
 export interface Dialect {
   name: string;
-  /** The URL of the generation endpoint. */
-  endpoint(baseUrl: string): string;
-  /** The request's body under the API's own field names. */
-  encode(request: ImageRequest): Record<string, Json>;
+  /** What the request says, under the API's own field names: for dry run, journal and fingerprint. */
+  fields(request: ImageRequest): Record<string, Json>;
+  /** @param baseUrl without a slash at its end */
+  encode(request: ImageRequest, baseUrl: string): EncodedRequest;
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import pMap from 'p-map';
-import { type ErrorCode, ImggenError } from '../errors.ts';
+import { exitOfCode, ImggenError } from '../errors.ts';
 import { PartFile, type PartPlace, removePart } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import { missingImages } from '../journal/fold.ts';
@@ -17,9 +17,6 @@ import { type FailedImage, sidecarDocument } from './report.ts';
 import { saveImage, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
 import type { SavedImage, StoredPart } from '../images/types.ts';
-
-/** What a download fails with when its URL has stopped working, besides being Gone. */
-const unreachable: readonly ErrorCode[] = ['network', 'bad_answer'];
 
 /** The reader of stdout has gone, as `head` does. */
 class UnreadOutput extends ImggenError {}
@@ -85,7 +82,7 @@ async function deliverOne(
     return await place(stored, index, log, options, services);
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
-    if (error instanceof Gone || (unreachable.includes(error.code) && isExpired(log.run))) {
+    if (error instanceof Gone || (error.exit === exitOfCode('network') && isExpired(log.run))) {
       log.add({ type: 'lost', index, reason: error.message });
     }
     const reason = [error.message, error.reason, error.hint].filter(Boolean).join(': ');
@@ -104,7 +101,7 @@ async function obtain(
   { http, signal }: Services,
 ): Promise<StoredPart> {
   signal.throwIfAborted();
-  if (source === null || !('url' in source)) throw new Gone('bad_answer', 'its bytes are gone');
+  if (source === null || !('url' in source)) throw new Gone('download_failed', 'its bytes are gone');
   const part = await PartFile.create(where, `${log.run.asked.run}-${index}`);
   const stored = await fetchImage(source.url, part, http, downloads, progress.bytes);
   log.add({ type: 'stored', index, ...stored });

@@ -1,6 +1,7 @@
 import { TruncatedImage } from '../images/meter.ts';
 import { download, type DownloadOptions } from '../http/download.ts';
 import type { Http } from '../http/http.ts';
+import { waitBeforeRepeat } from '../http/retry.ts';
 import type { PartFile } from '../files/part.ts';
 import { ImageSink } from './sink.ts';
 import type { StoredPart } from '../images/types.ts';
@@ -37,7 +38,7 @@ export async function fetchImage(
       } catch (error) {
         if (!(error instanceof TruncatedImage) || attempt >= options.retries) throw error;
         await restart();
-        await http.pause(url, error.message, attempt, undefined);
+        await http.pause(url, error.message, waitBeforeRepeat(attempt, undefined));
       }
     }
   } catch (error) {

@@ -27,8 +27,8 @@ export interface Plan {
   at: Date;
   dialect: Dialect;
   request: ImageRequest;
-  /** The request under the API's names. */
-  body: Record<string, Json>;
+  /** What the request says, under the API's names. */
+  fields: Record<string, Json>;
   /** The format that the files are expected to have. */
   format: Format;
   /** The files' names; undefined for stdout. With --skip-existing only those that are missing. */
@@ -78,7 +78,7 @@ export function planRun(job: Job, settings: Resolved): Plan {
     names = TargetNames.plan(to, fields, job.collision, values.sidecar, edited);
     request.n = names.naming.targets.length;
   }
-  return { id, at, dialect: gateway, request, body: gateway.encode(request), format: expected, names, edit };
+  return { id, at, dialect: gateway, request, fields: gateway.fields(request), format: expected, names, edit };
 }
 
 /** No secret, only rare: node:crypto would take a tenth of a dry run. */

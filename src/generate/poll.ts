@@ -1,6 +1,5 @@
 import { ImggenError } from '../errors.ts';
 import type { Values } from '../options/settings.ts';
-import { NetworkFault } from '../http/fault.ts';
 import type { Reply } from '../dialects/types.ts';
 import { decodeAnswer } from './decode.ts';
 import type { AnswerReceiver } from './receive.ts';
@@ -48,7 +47,7 @@ export async function pollTask(
   return reply;
 }
 
+/** An answer that is not the API's points to a wrong `taskUrl`, which waiting does not mend. */
 function isPassing(error: unknown): boolean {
-  if (error instanceof NetworkFault) return error.passing;
-  return error instanceof ImggenError && ['server_error', 'unavailable', 'rate_limited'].includes(error.code);
+  return error instanceof ImggenError && error.repeatable && error.code !== 'bad_answer';
 }

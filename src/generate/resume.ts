@@ -3,12 +3,12 @@ import { TargetNames } from '../files/target.ts';
 import { RunLog } from '../journal/run-log.ts';
 import type { Asked } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
-import { awaitTask } from './ask.ts';
 import { deliver, downloadOptions, partPlace } from './deliver.ts';
 import { AnswerReceiver } from './receive.ts';
 import { makeResults } from './results.ts';
 import { recover, removeLeftovers } from './recover.ts';
 import type { Report } from './report.ts';
+import { awaitTask } from './send.ts';
 import type { Services } from './services.ts';
 
 /**

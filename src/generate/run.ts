@@ -3,12 +3,12 @@ import { missingImages, unmadeImages } from '../journal/fold.ts';
 import { RunLog } from '../journal/run-log.ts';
 import type { Run } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
-import { ask } from './ask.ts';
 import { deliver, downloadOptions, partPlace } from './deliver.ts';
 import type { Plan } from './plan.ts';
 import { AnswerReceiver } from './receive.ts';
 import type { FailedImage, Report } from './report.ts';
 import { makeResults } from './results.ts';
+import { send } from './send.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -23,7 +23,7 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
   const receiver = new AnswerReceiver(place, id);
   let broken: unknown;
   try {
-    await ask(plan, values, receiver, log, services).catch((error: unknown) => {
+    await send(plan, values, receiver, log, services).catch((error: unknown) => {
       broken = error;
     });
     // Also when the answer broke off: what had arrived whole is saved all the same.
@@ -44,7 +44,7 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
 }
 
 function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Services): RunLog {
-  const { prompt: _prompt, model: _model, ...params } = plan.body;
+  const { prompt: _prompt, model: _model, ...params } = plan.fields;
   const asked = {
     run: plan.id,
     at: plan.at.toISOString(),

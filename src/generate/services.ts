@@ -22,6 +22,16 @@ export interface Services {
   onWarning: (text: string) => void;
   /** Told before a generation is sent again: why, and after how many milliseconds. */
   onRetry: (reason: string, waitMs: number) => void;
+  /** Shared by the generations of a batch. */
+  pace?: Pace | undefined;
   /** Aborted when the user interrupts. */
   signal: AbortSignal;
+}
+
+/** What the generations of one process share, so that an overloaded server gets fewer from all of them. */
+export interface Pace {
+  /** Awaited before each try of a generation, and before its timeout begins. What it throws ends the generation. */
+  turn: () => Promise<void>;
+  /** Called after each 429 and 503 with the wait of the retry rule, in milliseconds, also when no try is left. */
+  hold: (waitMs: number) => void;
 }

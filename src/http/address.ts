@@ -54,7 +54,7 @@ export async function isPrivateUrl(url: string): Promise<boolean> {
   });
 }
 
-/** Throws ImggenError `bad_answer` for a URL whose host is written as a private address. */
+/** Throws ImggenError `download_failed` for a URL whose host is written as a private address. */
 export function refusePrivateLiteral(url: string): void {
   const host = hostOf(url);
   if (isLoopbackHost(url) || (isIP(host) && isPrivateAddress(host))) throw refusal(host);
@@ -70,7 +70,7 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
 };
 
 function refusal(host: string): ImggenError {
-  return new ImggenError('bad_answer', `${host} is a private address, and the API is not`, {
+  return new ImggenError('download_failed', `${host} is a private address, and the API is not`, {
     hint: 'if that is right: imggen config set allowPrivateDownloads true',
   });
 }

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { urlToHttpOptions } from 'node:url';
 import { connectTimeoutMs, type Exchange, type Incoming, maxHeaderSize, type Outgoing } from './exchange.ts';
 import { readHeaders } from './headers.ts';
@@ -141,8 +142,9 @@ function answerTo(request: http.ClientRequest, { body, signal, onSent }: Outgoin
         signal.removeEventListener('abort', abort);
         // For an answer that is none, such as a switch to another protocol.
         reject(new Error('it was closed without an answer'));
-      })
-      .end(body);
+      });
+    if (body === undefined || body instanceof Uint8Array) request.end(body);
+    else pipeline(Readable.from(body.open()), request, () => {});
     if (signal.aborted) abort();
   });
 }

@@ -1,7 +1,6 @@
 import { ImggenError } from '../errors.ts';
-import { NetworkFault } from './fault.ts';
 import { type Http, shortUrl } from './http.ts';
-import { retryDelay } from './retry.ts';
+import { retryDelay, waitBeforeRepeat } from './retry.ts';
 import type { Answer } from './types.ts';
 
 /** Bytes of a download and where in the file they belong; an offset of 0 again means that it starts anew. */
@@ -25,8 +24,7 @@ export class Gone extends ImggenError {}
 /**
  * Downloads a URL, going on where a connection broke off when the server can (RFC 9110: Range with If-Range), else
  * from the start. Repeated up to `retries` times after a lost connection, 429 and 5xx; it costs nothing.
- * Throws ImggenError `network` or `bad_answer` with the reason of the last try, at once for any 4xx; Gone for 403, 404
- * and 410.
+ * Throws ImggenError with the reason of the last try: at once `download_failed` for any 4xx, Gone for 403, 404 and 410.
  */
 export async function* download(
   http: Http,
@@ -46,7 +44,7 @@ export async function* download(
       if (range && answer.status === 416) {
         // What came is no start of what is there now: the next try begins anew.
         validator = undefined;
-        throw new NetworkFault('network', `${shortUrl(url)} answered HTTP 416`, { sent: true });
+        throw new ImggenError('network', `${shortUrl(url)} answered HTTP 416`);
       }
       checkStatus(url, answer.status);
       if (answer.status !== 206 || startOf(answer) !== offset) offset = 0;
@@ -57,10 +55,10 @@ export async function* download(
       }
       return;
     } catch (error) {
-      if (attempt >= retries || !(error instanceof NetworkFault && error.passing)) throw error;
+      if (attempt >= retries || !(error instanceof ImggenError && error.repeatable)) throw error;
       // `imggen resume` can ask again later; nobody wants to sit there for so long.
       if (retryDelay(attempt, retryAfter, 1, new Date()) > patienceMs) throw error;
-      await http.pause(url, error.message, attempt, retryAfter);
+      await http.pause(url, error.message, waitBeforeRepeat(attempt, retryAfter));
     }
   }
 }
@@ -72,10 +70,10 @@ function isWanted({ status }: Pick<Answer, 'status'>): boolean {
 function checkStatus(url: string, status: number): void {
   if (isWanted({ status })) return;
   const message = `${shortUrl(url)} answered HTTP ${status}`;
-  if (status === 429 || status >= 500) throw new NetworkFault('network', message, { sent: true });
+  if (status === 429 || status >= 500) throw new ImggenError('network', message);
   if ([403, 404, 410].includes(status))
-    throw new Gone('bad_answer', message, { cause: 'it is gone, or its URL has expired' });
-  throw new ImggenError('bad_answer', message);
+    throw new Gone('download_failed', message, { cause: 'it is gone, or its URL has expired' });
+  throw new ImggenError('download_failed', message);
 }
 
 /** Where a partial answer begins, by its Content-Range. */

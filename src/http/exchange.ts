@@ -5,12 +5,15 @@ export const connectTimeoutMs = 15_000;
 /** Of an answer, in bytes. */
 export const maxHeaderSize = 64 * 1024;
 
+/** The body of a request: its bytes, or a stream of known length that can be opened again for another try. */
+export type RequestBody = Uint8Array | { length: number; open: () => AsyncIterable<Uint8Array> };
+
 /** A request on its way out. */
 export interface Outgoing {
   method: 'GET' | 'POST';
   url: string;
   headers: Readonly<Record<string, string>>;
-  body: string | undefined;
+  body: RequestBody | undefined;
   /** Ends the exchange at any moment, its body included: with the signal's reason, which is an Error. */
   signal: AbortSignal;
   /** Told right before the first byte is written to a connection that stands. Until then nothing was sent. */

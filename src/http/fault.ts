@@ -1,21 +1,10 @@
-import { type ErrorCode, type ErrorDetails, ImggenError } from '../errors.ts';
-
-/** A failure of the network, with what is known of the request's fate. */
-export class NetworkFault extends ImggenError {
-  /** False when the request surely never left: then, and only then, a generation may be sent again. */
-  readonly sent: boolean;
-  /** Whether another try could help. */
-  readonly passing: boolean;
-
-  constructor(code: ErrorCode, message: string, details: ErrorDetails & { sent: boolean; passing?: boolean }) {
-    super(code, message, details);
-    this.sent = details.sent;
-    this.passing = details.passing ?? true;
-  }
-}
+import { ImggenError } from '../errors.ts';
 
 const notTrusted =
   /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO$|ERR_SSL_)/;
+/** Includes a body that is not what its Content-Encoding says (zlib, Brotli). */
+const notHttp =
+  /^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_CONTENT_LENGTH_MISMATCH$|Z_DATA_|ERR__ERROR_)/;
 const causes: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
   ENOTFOUND: 'the name is not known',
@@ -28,52 +17,40 @@ const causes: Readonly<Record<string, string>> = {
 };
 
 /**
- * What it means that an exchange with `host` failed with `error`. `sent` as in NetworkFault; `paid` when the request
- * costs money, so that the hint says what that means.
+ * The error of an exchange with `host` that failed with `error`. Its `charged` is `no` if the request had not left.
+ *
+ * @param method a POST costs money, so that its hint says what happened to it
  */
 export function networkFault(
   error: unknown,
   host: string,
-  { sent, paid }: { sent: boolean; paid: boolean },
-): NetworkFault {
+  { sent, method }: { sent: boolean; method: 'GET' | 'POST' },
+): ImggenError {
   const { code, message } = innermost(error);
+  const charged = sent ? 'maybe' : 'no';
   if (notTrusted.test(code)) {
-    return new NetworkFault('network', `no secure connection to ${host}`, {
+    return new ImggenError('not_secure', `no secure connection to ${host}`, {
       cause: `${message} (${code})`,
       hint: 'if the certificate is right, name its authority: NODE_EXTRA_CA_CERTS=<file>',
-      sent,
-      passing: false,
+      charged,
     });
   }
-  // Also a body that is not what its Content-Encoding says (zlib, Brotli).
-  if (
-    /^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_CONTENT_LENGTH_MISMATCH$|Z_DATA_|ERR__ERROR_)/.test(
-      code,
-    )
-  ) {
-    return new NetworkFault('bad_answer', `the answer of ${host} is not proper HTTP`, {
-      cause: message,
-      hint: sent && paid ? hintUnknown : undefined,
-      sent,
-      passing: false,
-    });
+  if (notHttp.test(code)) {
+    return new ImggenError('bad_answer', `the answer of ${host} is not proper HTTP`, { cause: message, charged });
   }
   if (!sent) {
-    return new NetworkFault('network', `cannot connect to ${host}`, {
+    return new ImggenError('network', `cannot connect to ${host}`, {
       cause: causes[code] ?? `${message}${code ? ` (${code})` : ''}`,
-      hint: paid ? 'check the network, a proxy in HTTPS_PROXY, and --base-url; nothing was sent' : undefined,
-      sent,
+      hint:
+        method === 'POST' ? 'check the network, a proxy in HTTPS_PROXY, and --base-url; nothing was sent' : undefined,
+      charged,
     });
   }
-  return new NetworkFault('network', `the connection to ${host} was lost before the answer was complete`, {
+  return new ImggenError('network', `the connection to ${host} was lost before the answer was complete`, {
     cause: closed.includes(message) ? 'it was closed by the other side' : message,
-    hint: paid ? hintUnknown : undefined,
-    sent,
+    charged,
   });
 }
-
-/** For every failure after which nobody can say whether the images were made. */
-export const hintUnknown = 'it may have been generated and charged: look at your usage before you repeat it';
 
 /** What Node and undici say when the server closes the connection. */
 const closed: readonly string[] = ['socket hang up', 'aborted', 'other side closed'];

@@ -4,13 +4,12 @@ import { publicLookup, refusePrivateLiteral } from './address.ts';
 import { DirectExchange } from './direct.ts';
 import { toTheLast, watched } from './body.ts';
 import { decoded } from './encoding.ts';
-import type { Exchange } from './exchange.ts';
-import { hintUnknown, NetworkFault, networkFault } from './fault.ts';
+import type { Exchange, RequestBody } from './exchange.ts';
+import { networkFault } from './fault.ts';
 import { Limits } from './limits.ts';
 import { type Proxies, proxiesOf, proxyFor } from './proxies.ts';
-import { retryDelay } from './retry.ts';
 import { Silence } from './silence.ts';
-import type { Answer, Pace, Trace } from './types.ts';
+import type { Answer, Trace } from './types.ts';
 
 export interface HttpOptions {
   env: Readonly<Record<string, string | undefined>>;
@@ -19,33 +18,11 @@ export interface HttpOptions {
   userAgent: string;
   /** Told of each exchange, for `--verbose`. */
   trace: (event: Trace) => void;
-  /** Shared by several POSTs; none by default. */
-  pace?: Pace | undefined;
-}
-
-export interface PostOptions {
-  /** The limit for the whole answer, body included, in milliseconds. */
-  timeoutMs: number;
-  /** How often a request that surely was not processed is repeated. */
-  retries: number;
-  /** The user's own choice to repeat also what may have been processed; asked when it comes to that. */
-  retryUnknown: () => boolean;
-  /** Told whether the present try may have been processed: from the request's first byte on, until it is refused. */
-  onSent: (sent: boolean) => void;
-  /** Told when a try that may have been processed is repeated. */
-  onUnknown: () => void;
-  /** Told before each repeat: why, and after how many milliseconds. */
-  onRetry?: (reason: string, waitMs: number) => void;
 }
 
 /** How long a download may say nothing. */
 const stallMs = 30_000;
 const redirectLimit = 5;
-/** Statuses by which a server says that it did not take the request. */
-const notProcessed: readonly number[] = [429, 503];
-/** Statuses that leave it open. */
-const unknown: readonly number[] = [500, 502, 504];
-
 export interface GetOptions {
   /** How many redirects are followed: 5. */
   redirects?: number;
@@ -62,7 +39,6 @@ interface ExchangeOptions {
   /** For each silence, before the answer begins and within it. */
   silenceMs: number | undefined;
   publicOnly: boolean;
-  onSent: () => void;
 }
 
 /** HTTP as imggen needs it: one POST that costs money, and GETs that do not. */
@@ -78,64 +54,28 @@ export class Http {
   }
 
   /**
-   * Sends a generation and has its answer read: any HTTP status is an answer. It is repeated only when it surely was
-   * not processed: no connection, 429, 503. Redirects are not followed, they would carry the key elsewhere.
-   * Throws NetworkFault, and what `read` throws.
+   * Sends a POST, once, and returns the start of its answer, whatever its status. Redirects are not followed: they would
+   * carry the key elsewhere. Throws ImggenError, whose `charged` is `no` if the request had not left.
+   *
+   * @param timeoutMs the limit for the whole answer, body included, in milliseconds
    */
-  async post<T>(
+  async post(
     url: string,
     headers: Readonly<Record<string, string>>,
-    body: string,
-    options: PostOptions,
-    read: (answer: Answer) => Promise<T>,
-  ): Promise<T> {
-    const { pace } = this.#options;
-    for (let attempt = 0; ; attempt += 1) {
-      const last = attempt >= options.retries;
-      let reason: string;
-      let waitMs: number | undefined;
-      let isHeld = false;
-      await pace?.turn();
-      try {
-        const answer = await this.#postOnce(url, headers, body, options);
-        const isRefused = notProcessed.includes(answer.status);
-        const isRepeatable = isRefused || (unknown.includes(answer.status) && options.retryUnknown());
-        const retryAfter = answer.headers['retry-after'];
-        waitMs = waitBefore(attempt, retryAfter);
-        if (isRefused && pace) {
-          isHeld = true;
-          pace.hold(waitMs);
-        }
-        // To wait longer than for an answer helps nobody: the user hears of it instead.
-        if (last || !isRepeatable || retryDelay(attempt, retryAfter, 1, new Date()) > options.timeoutMs)
-          return await read(answer);
-        reason = `HTTP ${answer.status}`;
-        if (isRefused) options.onSent(false);
-        else options.onUnknown();
-        answer.abandon();
-      } catch (error) {
-        if (last || !(error instanceof ImggenError) || !mayRepeat(error, options)) throw error;
-        reason = error.message;
-        waitMs ??= waitBefore(attempt, undefined);
-      }
-      options.onRetry?.(reason, waitMs);
-      // The pace holds everybody for as long, and ends the wait when there is nothing to wait for any more.
-      if (isHeld) this.#tell(url, reason, waitMs);
-      else await this.#pause(url, reason, waitMs);
-    }
+    body: RequestBody,
+    timeoutMs: number,
+  ): Promise<Answer> {
+    return await this.#exchange('POST', url, headers, body, { timeoutMs, silenceMs: undefined, publicOnly: false });
   }
 
-  /** Waits before repeat number `attempt` (from 0). */
-  async pause(url: string, reason: string, attempt: number, retryAfter: string | undefined): Promise<void> {
-    await this.#pause(url, reason, waitBefore(attempt, retryAfter));
-  }
-
-  async #pause(url: string, reason: string, waitMs: number): Promise<void> {
-    this.#tell(url, reason, waitMs);
+  /** Waits before a request is repeated. */
+  async pause(url: string, reason: string, waitMs: number): Promise<void> {
+    this.tellRetry(url, reason, waitMs);
     await this.wait(waitMs);
   }
 
-  #tell(url: string, reason: string, waitMs: number): void {
+  /** Shows with --verbose why a request is repeated, and after how many milliseconds. */
+  tellRetry(url: string, reason: string, waitMs: number): void {
     this.#options.trace({ kind: 'retry', url, reason, waitMs });
   }
 
@@ -147,7 +87,7 @@ export class Http {
 
   /**
    * Gets a URL, following redirects to http(s) only. The headers go to every host on the way: with a key among them,
-   * `redirects` must be 0. Throws NetworkFault, or ImggenError `bad_answer` for a redirect that leads nowhere.
+   * `redirects` must be 0. Throws ImggenError: `download_failed` for a redirect that leads nowhere.
    */
   async get(url: string, headers: Readonly<Record<string, string>> = {}, options: GetOptions = {}): Promise<Answer> {
     const { redirects: limit = redirectLimit, publicOnly = false, timeoutMs } = options;
@@ -155,19 +95,15 @@ export class Http {
     const remaining = () => (deadline === undefined ? undefined : Math.max(0, deadline - Date.now()));
     let current = url;
     for (let redirects = 0; ; redirects += 1) {
-      if (!isHttp(current)) throw new ImggenError('bad_answer', `${shortUrl(current)} is not an http(s) URL`);
+      if (!isHttp(current)) throw new ImggenError('download_failed', `${shortUrl(current)} is not an http(s) URL`);
       if (publicOnly) refusePrivateLiteral(current);
       const silence = { silenceMs: stallMs, timeoutMs: remaining() };
-      const answer = await this.#exchange('GET', current, headers, undefined, {
-        ...silence,
-        publicOnly,
-        onSent: () => {},
-      });
+      const answer = await this.#exchange('GET', current, headers, undefined, { ...silence, publicOnly });
       const location = answer.headers.location;
       if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
       await discard(answer);
       if (redirects >= limit)
-        throw new ImggenError('bad_answer', `${shortUrl(url)} redirects more than ${limit} times`);
+        throw new ImggenError('download_failed', `${shortUrl(url)} redirects more than ${limit} times`);
       current = resolveLocation(location, current);
     }
   }
@@ -177,36 +113,26 @@ export class Http {
     await Promise.all([...this.#ways.values()].map(async (way) => (await way).close())).catch(() => {});
   }
 
-  async #postOnce(
-    url: string,
-    headers: Readonly<Record<string, string>>,
-    body: string,
-    { timeoutMs, onSent }: PostOptions,
-  ): Promise<Answer> {
-    onSent(false);
-    const limits = { timeoutMs, silenceMs: undefined, publicOnly: false };
-    return await this.#exchange('POST', url, headers, body, { ...limits, onSent: () => onSent(true) });
-  }
-
   async #exchange(
     method: 'GET' | 'POST',
     url: string,
     headers: Readonly<Record<string, string>>,
-    body: string | undefined,
-    { timeoutMs, silenceMs, publicOnly, onSent }: ExchangeOptions,
+    body: RequestBody | undefined,
+    { timeoutMs, silenceMs, publicOnly }: ExchangeOptions,
   ): Promise<Answer> {
     const { trace, userAgent, signal } = this.#options;
     const { host } = new URL(url);
-    const fate = { sent: false, paid: method === 'POST' };
+    const state = { sent: false, method };
     const limits = new Limits(signal);
-    if (timeoutMs !== undefined) limits.after(timeoutMs, () => limits.end(tooLate(host, timeoutMs, fate)));
+    if (timeoutMs !== undefined) limits.after(timeoutMs, () => limits.end(tooLate(host, timeoutMs, state.sent)));
     const silence = silenceMs === undefined ? undefined : new Silence(silenceMs, limits, host);
     const fault = (error: unknown): unknown => {
       limits.release();
-      signal.throwIfAborted();
-      return error instanceof ImggenError ? error : networkFault(error, host, fate);
+      if (signal.aborted) return state.sent ? signal.reason : unsent(signal.reason);
+      return error instanceof ImggenError ? error : networkFault(error, host, state);
     };
-    const all = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity', ...headers };
+    const length = body && !(body instanceof Uint8Array) ? { 'content-length': String(body.length) } : {};
+    const all = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity', ...headers, ...length };
     trace({ kind: 'request', method, url, headers: all, ...(body === undefined ? {} : { body }) });
     try {
       const way = await this.#way(url, publicOnly);
@@ -217,8 +143,7 @@ export class Http {
         body,
         signal: limits.signal,
         onSent: () => {
-          fate.sent = true;
-          onSent();
+          state.sent = true;
         },
       });
       trace({ kind: 'response', method, url, status: answer.status, headers: answer.headers });
@@ -255,24 +180,17 @@ async function openWay(proxy: string | undefined, publicOnly: boolean): Promise<
   return new ProxiedExchange(proxy);
 }
 
-/** Whether a try that failed may be repeated: surely when it never left, else by the user's choice. */
-function mayRepeat(error: ImggenError, { retryUnknown, onUnknown }: PostOptions): boolean {
-  if (error instanceof NetworkFault && !error.sent) return error.passing;
-  const isUnknown = error instanceof NetworkFault || error.code === 'bad_answer';
-  if (!isUnknown || !retryUnknown()) return false;
-  onUnknown();
-  return true;
+/** The interruption of a request that had not left. */
+function unsent(reason: unknown): unknown {
+  return reason instanceof ImggenError ? new ImggenError(reason.code, reason.message, { charged: 'no' }) : reason;
 }
 
-function waitBefore(attempt: number, retryAfter: string | undefined): number {
-  return retryDelay(attempt, retryAfter, Math.random(), new Date());
-}
-
-/** The whole answer has not come in time. A GET costs nothing, and can be repeated. */
-function tooLate(host: string, timeoutMs: number, { sent, paid }: { sent: boolean; paid: boolean }): NetworkFault {
-  const hint = sent ? hintUnknown : 'allow more: --timeout; nothing was sent';
-  const message = `${host} did not answer within ${timeoutMs / 1000} s`;
-  return new NetworkFault('timeout', message, { hint: paid ? hint : undefined, sent, passing: !paid });
+/** The whole answer has not come in time. */
+function tooLate(host: string, timeoutMs: number, isSent: boolean): ImggenError {
+  return new ImggenError('timeout', `${host} did not answer within ${timeoutMs / 1000} s`, {
+    hint: isSent ? undefined : 'allow more: --timeout; nothing was sent',
+    charged: isSent ? 'maybe' : 'no',
+  });
 }
 
 async function discard({ body }: Answer): Promise<void> {

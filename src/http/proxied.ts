@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { connectTimeoutMs, type Exchange, type Incoming, maxHeaderSize, type Outgoing } from './exchange.ts';
 import { readHeaders } from './headers.ts';
@@ -32,7 +33,7 @@ export class ProxiedExchange implements Exchange {
       const options = {
         method,
         headers,
-        body: body ?? null,
+        body: body === undefined || body instanceof Uint8Array ? (body ?? null) : Readable.from(body.open()),
         dispatcher: agent,
         reset: !isKept,
         signal,

@@ -6,6 +6,11 @@ const timerMs = 2 ** 31 - 1;
 /** The forms of a date in HTTP (RFC 9110, 5.6.7). Date.parse alone takes `2, 5` for one. */
 const httpDate = /^[A-Z][a-z]{2,8},? [\w -]+ \d\d:\d\d:\d\d( GMT| \d{4})$/;
 
+/** The same with a random part drawn now. */
+export function waitBeforeRepeat(attempt: number, retryAfter: string | undefined): number {
+  return retryDelay(attempt, retryAfter, Math.random(), new Date());
+}
+
 /**
  * How long to wait before repeat number `attempt` (from 0), in milliseconds: what `Retry-After` says, else exponential
  * backoff with full jitter, a random part of 0.5 s, 1 s, 2 s … up to 30 s.

@@ -1,4 +1,4 @@
-import { NetworkFault } from './fault.ts';
+import { ImggenError } from '../errors.ts';
 import type { Limits } from './limits.ts';
 
 /** Ends an exchange in which the server says nothing for too long. What its reader takes does not count. */
@@ -11,7 +11,7 @@ export class Silence {
     this.#timer = limits.after(ms, () => {
       if (!this.#isWaiting) return;
       const seconds = ms / 1000;
-      const never = new NetworkFault('network', `${host} did not answer within ${seconds} s`, { sent: true });
+      const never = new ImggenError('network', `${host} did not answer within ${seconds} s`);
       limits.end(this.#isHeard ? new Error(`it said nothing for ${seconds} s`) : never);
     });
   }

@@ -1,3 +1,5 @@
+import type { RequestBody } from './exchange.ts';
+
 /** An answer as it comes off the wire; the body is read once, by whoever wants it. */
 export interface Answer {
   status: number;
@@ -10,14 +12,6 @@ export interface Answer {
 
 /** One step of an HTTP exchange. Headers and body may hold secrets: whoever shows them shortens them. */
 export type Trace =
-  | { kind: 'request'; method: string; url: string; headers: Readonly<Record<string, string>>; body?: string }
+  | { kind: 'request'; method: string; url: string; headers: Readonly<Record<string, string>>; body?: RequestBody }
   | { kind: 'response'; method: string; url: string; status: number; headers: Readonly<Record<string, string>> }
   | { kind: 'retry'; url: string; reason: string; waitMs: number };
-
-/** What several POSTs of one process share, so that a server that is overloaded gets less from all of them. */
-export interface Pace {
-  /** Awaited before each try of a POST, and before its timeout begins. What it throws ends the POST. */
-  turn: () => Promise<void>;
-  /** Told after each 429 and 503 how long the retry rule waits, in milliseconds, also when no try is left. */
-  hold: (waitMs: number) => void;
-}

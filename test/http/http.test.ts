@@ -5,8 +5,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { NetworkFault } from '../../src/http/fault.ts';
-import { Http, type HttpOptions, type PostOptions } from '../../src/http/http.ts';
+import { ImggenError } from '../../src/errors.ts';
+import { Http, type HttpOptions } from '../../src/http/http.ts';
 import { proxyFor } from '../../src/http/proxies.ts';
 import { gateway, silence } from '../support/gateway.ts';
 import { imggen, testKey } from '../support/imggen.ts';
@@ -37,28 +37,18 @@ const ways: Record<string, (port: number) => Promise<{ url: string; env: Record<
   }),
 };
 
-/** What becomes of a POST, with what was told of its fate on the way. */
-async function post(client: Http, url: string, options: Partial<PostOptions> = {}) {
-  const told: boolean[] = [];
+/** How a POST ends: its answer, or what is known when it failed. */
+async function post(client: Http, url: string, timeoutMs = 5000) {
   let received = '';
-  const all = {
-    timeoutMs: 5000,
-    retries: 0,
-    retryUnknown: () => false,
-    onUnknown: () => {},
-    onSent: (sent: boolean) => void told.push(sent),
-  };
   try {
-    const status = await client.post(url, {}, '{}', { ...all, ...options }, async ({ status, body }) => {
-      for await (const bytes of body) received += Buffer.from(bytes).toString('latin1');
-      return status;
-    });
-    return { status, received, told };
+    const answer = await client.post(url, {}, Buffer.from('{}'), timeoutMs);
+    for await (const bytes of answer.body) received += Buffer.from(bytes).toString('latin1');
+    return { status: answer.status, received };
   } catch (error) {
-    if (!(error instanceof NetworkFault)) throw error;
+    if (!(error instanceof ImggenError)) throw error;
     const host = new RegExp(new URL(url).host, 'g');
-    const { code, sent, passing, reason } = error;
-    return { code, message: error.message.replace(host, 'HOST'), reason, sent, passing, received, told };
+    const { code, charged, repeatable, reason } = error;
+    return { code, message: error.message.replace(host, 'HOST'), reason, charged, repeatable, received };
   }
 }
 
@@ -66,16 +56,16 @@ const ok = 'HTTP/1.1 200 OK\r\n';
 const lost = {
   code: 'network',
   message: 'the connection to HOST was lost before the answer was complete',
-  passing: true,
+  repeatable: true,
 };
-const improper = { code: 'bad_answer', message: 'the answer of HOST is not proper HTTP', passing: false };
+const improper = { code: 'bad_answer', message: 'the answer of HOST is not proper HTTP' };
 
 describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
   /** Asks a server that says this once it has the request, and then closes the connection, or resets it. */
   async function answered(
     bytes: string | Buffer,
     end: 'end' | 'resetAndDestroy' | 'stays' = 'end',
-    options: Partial<PostOptions> = {},
+    timeoutMs?: number,
   ) {
     const port = await tcp((socket) => {
       socket.once('data', async () => {
@@ -86,7 +76,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
       });
     });
     const { url, env } = await ways[name]!(port);
-    return await post(http({ env }), url, options);
+    return await post(http({ env }), url, timeoutMs);
   }
 
   test.each<[string, string | Buffer, string]>([
@@ -101,7 +91,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     ],
     ['compression', Buffer.concat([Buffer.from(`${ok}content-encoding: gzip\r\n\r\n`), gzipSync('body')]), 'body'],
   ])('is read: with %s', async (_name, bytes, received) => {
-    expect(await answered(bytes)).toEqual({ status: 200, received, told: [false, true] });
+    expect(await answered(bytes)).toEqual({ status: 200, received });
   });
 
   test.each<[string, string, 'end' | 'resetAndDestroy', object]>([
@@ -127,7 +117,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
         ]
       : []),
   ])('and breaks off %s', async (_name, bytes, end, expected) => {
-    expect(await answered(bytes, end)).toMatchObject({ ...expected, sent: true, told: [false, true] });
+    expect(await answered(bytes, end)).toMatchObject({ ...expected, charged: 'maybe' });
   });
 
   test.each([
@@ -137,18 +127,18 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     ['a chunk of no length', `${ok}transfer-encoding: chunked\r\n\r\nfour\r\nbody\r\n0\r\n\r\n`],
     ['a header without end', `${ok}x: ${'x'.repeat(70_000)}\r\n\r\n`],
   ])('is refused for %s', async (_name, bytes) => {
-    expect(await answered(bytes)).toMatchObject({ ...improper, sent: true });
+    expect(await answered(bytes)).toMatchObject({ ...improper, charged: 'maybe' });
   });
 
   test('and switches to another protocol is lost', async () => {
     const switching = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
-    expect(await answered(switching, 'stays')).toMatchObject({ ...lost, sent: true });
+    expect(await answered(switching, 'stays')).toMatchObject({ ...lost, charged: 'maybe' });
   });
 
   test('too late is waited for as long as --timeout says', async () => {
-    const late = { code: 'timeout', message: 'HOST did not answer within 0.2 s', sent: true, passing: false };
-    expect(await answered(ok, 'stays', { timeoutMs: 200 })).toMatchObject({ ...late, received: '' });
-    expect(await answered(`${ok}\r\nbody`, 'stays', { timeoutMs: 200 })).toMatchObject({ ...late, received: 'body' });
+    const late = { code: 'timeout', message: 'HOST did not answer within 0.2 s', charged: 'maybe' };
+    expect(await answered(ok, 'stays', 200)).toMatchObject({ ...late, received: '' });
+    expect(await answered(`${ok}\r\nbody`, 'stays', 200)).toMatchObject({ ...late, received: 'body' });
   });
 
   test('may be ended by the user at any moment', async () => {
@@ -172,12 +162,9 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
       });
     });
     const { url, env } = await ways[name]!(port);
-    const all = { timeoutMs: 5000, retries: 0, retryUnknown: () => false, onUnknown: () => {}, onSent: () => {} };
-    const status = await http({ env }).post(url, {}, 'x'.repeat(30_000_000), all, async ({ status, body }) => {
-      for await (const bytes of body) expect(Buffer.from(bytes).toString()).toBe('long');
-      return status;
-    });
-    expect(status).toBe(413);
+    const answer = await http({ env }).post(url, {}, Buffer.alloc(30_000_000), 5000);
+    for await (const bytes of answer.body) expect(Buffer.from(bytes).toString()).toBe('long');
+    expect(answer.status).toBe(413);
   });
 
   test('belongs to one POST: each has its own connection', async () => {
@@ -214,17 +201,15 @@ describe('what was not sent', () => {
   test('is known when nothing listens', async () => {
     expect(await post(http(), `http://127.0.0.1:${await freePort()}/`)).toMatchObject({
       message: 'cannot connect to HOST',
-      sent: false,
-      passing: true,
-      told: [false],
+      charged: 'no',
+      repeatable: true,
     });
   });
 
   test('is known when the name is not', async () => {
     expect(await post(http(), 'http://gateway.invalid/')).toMatchObject({
       reason: expect.stringContaining('name'),
-      sent: false,
-      told: [false],
+      charged: 'no',
     });
   });
 
@@ -233,9 +218,8 @@ describe('what was not sent', () => {
     const outcome = await post(http(), url);
     expect(outcome).toMatchObject({
       message: 'no secure connection to HOST',
-      sent: false,
-      passing: false,
-      told: [false],
+      charged: 'no',
+      repeatable: false,
     });
     expect(requests).toEqual([]);
   });
@@ -245,14 +229,9 @@ describe('what was not sent', () => {
     const [path, deaf] = ['/api/v1/image/generation', await tcp()];
     const client = http();
     const outcomes = await Promise.all(
-      [`${silent.origin}${path}`, `https://127.0.0.1:${deaf}${path}`].map((url) =>
-        post(client, url, { timeoutMs: 500 }),
-      ),
+      [`${silent.origin}${path}`, `https://127.0.0.1:${deaf}${path}`].map((url) => post(client, url, 500)),
     );
-    expect(outcomes).toMatchObject([
-      { sent: true, told: [false, true] },
-      { sent: false, told: [false] },
-    ]);
+    expect(outcomes).toMatchObject([{ charged: 'maybe' }, { charged: 'no' }]);
   });
 
   test('is known so behind proxies as well', async () => {
@@ -260,11 +239,8 @@ describe('what was not sent', () => {
     const env = { HTTP_PROXY: (await proxyTo(silent.origin)).url, HTTPS_PROXY: `http://127.0.0.1:${await tcp()}` };
     const client = http({ env });
     const urls = ['http', 'https'].map((scheme) => `${scheme}://${elsewhere}/api/v1/image/generation`);
-    const outcomes = await Promise.all(urls.map((url) => post(client, url, { timeoutMs: 500 })));
-    expect(outcomes).toMatchObject([
-      { sent: true, told: [false, true] },
-      { sent: false, told: [false] },
-    ]);
+    const outcomes = await Promise.all(urls.map((url) => post(client, url, 500)));
+    expect(outcomes).toMatchObject([{ charged: 'maybe' }, { charged: 'no' }]);
   });
 });
 
@@ -347,38 +323,4 @@ test.each([
 test('https without a proxy of its own takes the other, and not the other way round', () => {
   expect(proxyFor('https://a.example/', { httpProxy: 'http', httpsProxy: '', noProxy: '' })).toBe('http');
   expect(proxyFor('http://a.example/', { httpProxy: '', httpsProxy: 'https', noProxy: '' })).toBeUndefined();
-});
-
-describe('the pace that several POSTs share', () => {
-  const paced = (events: string[]) =>
-    http({
-      pace: {
-        turn: async () => void events.push('turn'),
-        hold: (waitMs) => void events.push(`hold ${waitMs}`),
-      },
-    });
-
-  test.each([429, 503])('is told of %d, and asked before each try', async (status) => {
-    const events: string[] = [];
-    const refusal = (after: string) => ({ status, headers: { 'retry-after': after } });
-    const api = await gateway({ generation: [refusal('0.01'), refusal('0.02')] });
-    const outcome = await post(paced(events), `${api.baseUrl}/image/generation`, { retries: 1 });
-    expect(outcome).toMatchObject({ status });
-    expect(events).toEqual(['turn', 'hold 10', 'turn', 'hold 20']);
-  });
-
-  test('is not told of anything else', async () => {
-    const events: string[] = [];
-    const api = await gateway({ generation: [{ status: 500 }] });
-    await post(paced(events), `${api.baseUrl}/image/generation`);
-    expect(await post(paced(events), `http://127.0.0.1:${await freePort()}/`)).toMatchObject({ sent: false });
-    expect(events).toEqual(['turn', 'turn']);
-  });
-
-  test('can end a POST', async () => {
-    const turn = () => Promise.reject(new Error('no more'));
-    await expect(post(http({ pace: { turn, hold: () => {} } }), 'http://127.0.0.1:1/', { retries: 5 })).rejects.toThrow(
-      'no more',
-    );
-  });
 });

@@ -145,7 +145,7 @@ export class JobReader {
       keepOriginal: keepOriginal || outputs.length === 0,
       hidesOriginal: plan.edit !== null,
       // How the answer comes makes no other image, and the environment may say it.
-      fingerprint: hashOf({ dialect: plan.dialect.name, body: { ...plan.body, stream: undefined } }),
+      fingerprint: hashOf({ dialect: plan.dialect.name, body: { ...plan.fields, stream: undefined } }),
       processing: outputs.length === 0 ? null : hashOf({ made, keepOriginal }),
     };
   }

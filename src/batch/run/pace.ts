@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImggenError } from '../../errors.ts';
-import type { Pace } from '../../http/types.ts';
+import type { Pace } from '../../generate/services.ts';
 
 /** Who is asked to wait for longer than this, in milliseconds, would rather hear of it. */
 const patienceMs = 600_000;

@@ -1,11 +1,8 @@
 import pMap, { pMapSkip } from 'p-map';
-import { type ErrorCode, type ExitCode, ImggenError, exitOfCode, messageOf } from '../../errors.ts';
+import { type ExitCode, ImggenError, exitOfCode, messageOf } from '../../errors.ts';
 import { NotBegun } from './pace.ts';
 import type { Performed } from './perform.ts';
 import type { BatchEvent, BatchJob, Due, EventError } from '../jobs/types.ts';
-
-/** Failures that every other job would end in too. */
-const concernsAll: readonly ErrorCode[] = ['no_api_key', 'key_refused', 'out_of_credit'];
 
 export interface BatchOptions {
   concurrency: number;
@@ -117,7 +114,7 @@ export async function runJobs(
       exits.add(known.exit);
       const told = eventError(known);
       if (summary.failures.length < failureLimit) summary.failures.push({ job, error: told });
-      if (concernsAll.includes(known.code)) halt(known.message);
+      if (known.endsBatch) halt(known.message);
       else if (failFast) halt('--fail-fast: a job failed');
       await tell({ type: 'failed', job: job.key, line: job.at.line, error: told, elapsed_ms: since(startedAt) });
     }

@@ -1,8 +1,11 @@
 import { dirname } from 'node:path';
-import { type ErrorCode, ImggenError } from '../errors.ts';
+import { hintMayBeCharged, ImggenError } from '../errors.ts';
 import { ensureWritable, privateMode } from '../files/part.ts';
 import type { RunLog } from '../journal/run-log.ts';
 import type { JournalSource } from '../journal/types.ts';
+import { retryDelay, waitBeforeRepeat } from '../http/retry.ts';
+import type { Answer } from '../http/types.ts';
+import type { Secret } from '../options/secret.ts';
 import type { Values } from '../options/settings.ts';
 import type { ImageSource, Reply } from '../dialects/types.ts';
 import { mergeReplies } from '../dialects/reply.ts';
@@ -13,67 +16,92 @@ import { pollTask } from './poll.ts';
 import type { AnswerReceiver, ReceivedBlob } from './receive.ts';
 import type { Services } from './services.ts';
 
-/** Failures by which it is known that nothing was generated. Any other, after the request had left, says nothing. */
-const surelyNot: readonly ErrorCode[] = [
-  'key_refused',
-  'rejected',
-  'task_failed',
-  'out_of_credit',
-  'rate_limited',
-  'unavailable',
-  'not_the_api',
-];
-
 /**
  * The part of a run that costs money: the POST and its answer. When it returns, the journal has the answer, and the
  * images that stood in it are on the disk. When it throws, the journal says whether the generation may have happened,
  * and has every image that had arrived whole.
  */
-export async function ask(
+export async function send(
   plan: Plan,
   values: Values,
   receiver: AnswerReceiver,
   log: RunLog,
   services: Services,
 ): Promise<void> {
-  const { http, progress } = services;
   const { n, model } = plan.request;
-  // Whether the last try may have been processed, and whether one before it may.
-  const fate = { sent: false, unknown: false };
-  let seen = newSeen();
+  const attempts = new Attempts(plan, values, receiver, services);
   try {
     await checkPlaces(plan, partPlace(plan.names, services.state).directory);
     const key = await services.apiKey();
-    progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
-    const reply = await http.post(
-      plan.dialect.endpoint(values.baseUrl),
-      { authorization: `Bearer ${key.reveal()}`, 'content-type': 'application/json' },
-      JSON.stringify(plan.body),
-      {
-        timeoutMs: values.timeout * 1000,
-        retries: values.retries,
-        // What has arrived whole is worth more than another try.
-        retryUnknown: () => values.retryUnknown && !receiver.hasStored,
-        onSent: (sent) => {
-          fate.sent = sent;
-        },
-        onUnknown: () => {
-          fate.unknown = true;
-        },
-        onRetry: services.onRetry,
-      },
-      async (answer) => {
-        await receiver.discard();
-        seen = newSeen();
-        return await decodeAnswer(answer, receiver, services, seen);
-      },
-    );
+    services.progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
+    const reply = await attempts.run(key);
     recordAnswer(reply, receiver, log);
-    if (reply.images.length === 0) recordDocuments(seen, log);
+    if (reply.images.length === 0) recordDocuments(attempts.seen, log);
     if (reply.pending) await awaitTask(reply, values, receiver, log, services);
   } catch (error) {
-    if (log.run.answered === null) recordFailure(error, fate, seen, receiver, log);
+    if (log.run.answered === null) recordFailure(error, attempts, receiver, log);
     throw withWayOut(error, log);
+  }
+}
+
+/**
+ * A generation that is sent until it is answered. What surely was not processed is repeated, up to `--retries` times;
+ * what may have been processed only with --retry-unknown.
+ */
+class Attempts {
+  /** Whether one of the tries may have been charged. */
+  mayBeCharged = false;
+  /** What the last answer has said, also when it broke off. */
+  seen = newSeen();
+  readonly #plan: Plan;
+  readonly #values: Values;
+  readonly #receiver: AnswerReceiver;
+  readonly #services: Services;
+
+  constructor(plan: Plan, values: Values, receiver: AnswerReceiver, services: Services) {
+    this.#plan = plan;
+    this.#values = values;
+    this.#receiver = receiver;
+    this.#services = services;
+  }
+
+  /** Throws the ImggenError of the last try. */
+  async run(key: Secret): Promise<Reply> {
+    const { timeout, retries, baseUrl } = this.#values;
+    const { http, pace, onRetry } = this.#services;
+    const { url, headers, body } = this.#plan.dialect.encode(this.#plan.request, baseUrl);
+    const all = { authorization: `Bearer ${key.reveal()}`, ...headers };
+    for (let attempt = 0; ; attempt += 1) {
+      let answer: Answer | undefined;
+      await pace?.turn();
+      try {
+        answer = await http.post(url, all, body, timeout * 1000);
+        await this.#receiver.discard();
+        this.seen = newSeen();
+        return await decodeAnswer(answer, this.#receiver, this.#services, this.seen);
+      } catch (error) {
+        const charged = error instanceof ImggenError ? error.charged : 'maybe';
+        if (charged !== 'no') this.mayBeCharged = true;
+        if (!(error instanceof ImggenError)) throw error;
+        const retryAfter = answer?.headers['retry-after'];
+        const waitMs = waitBeforeRepeat(attempt, retryAfter);
+        // A server that is overloaded asks everybody to wait, not this generation alone.
+        const isOverload = answer !== undefined && charged === 'no' && error.repeatable;
+        if (isOverload) pace?.hold(waitMs);
+        // To wait longer than for an answer helps nobody: the user is told instead.
+        const isTooLong = retryDelay(attempt, retryAfter, 1, new Date()) > timeout * 1000;
+        if (attempt >= retries || isTooLong || !this.#mayRepeat(error)) throw error;
+        const why = answer && answer.status >= 300 ? `HTTP ${answer.status}` : error.message;
+        onRetry(why, waitMs);
+        if (isOverload && pace) http.tellRetry(url, why, waitMs);
+        else await http.pause(url, why, waitMs);
+      }
+    }
+  }
+
+  #mayRepeat({ repeatable, charged }: ImggenError): boolean {
+    // What has arrived whole is worth more than another try.
+    return repeatable && (charged === 'no' || (this.#values.retryUnknown && !this.#receiver.hasStored));
   }
 }
 
@@ -124,21 +152,15 @@ function sourceOf(image: ReceivedBlob | { url: string }): JournalSource | null {
   return 'stored' in image ? { part: image.stored.part } : null;
 }
 
-function recordFailure(
-  error: unknown,
-  fate: { sent: boolean; unknown: boolean },
-  seen: Seen,
-  receiver: AnswerReceiver,
-  log: RunLog,
-): void {
+function recordFailure(error: unknown, { mayBeCharged, seen }: Attempts, receiver: AnswerReceiver, log: RunLog): void {
   const known = error instanceof ImggenError ? error : undefined;
-  const type = fate.unknown || (fate.sent && !surelyNot.includes(known?.code as ErrorCode)) ? 'unknown' : 'failed';
+  const type = mayBeCharged ? 'unknown' : 'failed';
   const requestId = known?.requestId ?? null;
   log.add({ type, code: known?.code ?? 'bug', message: known?.message ?? String(error), requestId });
   const reply = mergeReplies(seen.replies);
   if (reply.images.length > 0 || receiver.hasStored) {
     recordAnswer({ ...reply, requestId: reply.requestId ?? requestId, pending: false }, receiver, log);
-  } else if (type === 'unknown') {
+  } else if (mayBeCharged) {
     recordDocuments(seen, log);
   }
 }
@@ -156,6 +178,6 @@ function withWayOut(error: unknown, { run }: RunLog): unknown {
   if (!isPending && run.problem?.state !== 'unknown') return error;
   const hint = isPending
     ? `its task is paid for and not finished: imggen resume ${run.asked.run}`
-    : `it may have been generated and charged: look at your usage before you repeat it (run ${run.asked.run})`;
+    : hintMayBeCharged(run.asked.run);
   return new ImggenError(code, message, { cause, requestId, hint });
 }
