@@ -1,5 +1,6 @@
 import type { ImageRequest, Json } from '../request/types.ts';
-import type { Dialect } from './types.ts';
+import { decodeAnswer } from './decode.ts';
+import type { Dialect } from './dialect.ts';
 
 /** The gateway (its document, "图片生成"): one endpoint that takes flat JSON. */
 export const gateway: Dialect = {
@@ -10,6 +11,7 @@ export const gateway: Dialect = {
     headers: { 'content-type': 'application/json' },
     body: Buffer.from(JSON.stringify(fields(request))),
   }),
+  decode: decodeAnswer,
 };
 
 /**

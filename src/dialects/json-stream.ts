@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { ImggenError } from '../errors.ts';
-import { BlobRef, type Document } from './types.ts';
+import type { Document, InlineImage } from './types.ts';
 
-/** A piece of a blob: the text of an image as it is meant (unescaped); `last` comes with an empty piece. */
-export interface BlobPiece {
-  kind: 'blob';
-  blob: number;
+/** How the text of an image stands for its bytes. */
+export interface ImageEncoding {
+  base64: boolean;
+  /** Whether `%2B` stands for `+`, as in any URL. */
+  percent: boolean;
+}
+
+/** A piece of an image's text, unescaped; `last` comes with an empty piece. */
+export interface ImageText {
+  encoding: ImageEncoding;
   bytes: Uint8Array;
   last: boolean;
 }
@@ -27,23 +33,27 @@ const closeArray = 0x5d;
 const blanks: readonly number[] = [0x20, 0x09, 0x0a, 0x0d];
 const simpleEscapes: Readonly<Record<string, number>> = { '"': 34, '\\': 92, '/': 47, b: 8, f: 12, n: 10, r: 13, t: 9 };
 const unicodeEscape = /^u[\da-f]{4}$/i;
-const dataPrefix = 'data:';
+
+const dataUri = 'data:';
+const schemes: readonly string[] = ['http:', 'https:'];
+/** How images begin in base64: PNG, JPEG, WebP, GIF, AVIF; a dot stands for any character. */
+const imageStarts: readonly string[] = ['iVBORw0KGgo', '/9j/', 'UklGR', 'R0lGOD', 'AAAA.GZ0eXBhdmlm'];
 
 type Mode =
   /** Between strings. */
   | 'structure'
   /** In a string that stays in the document. */
   | 'text'
-  /** At the start of a value: is it a data URI? */
+  /** At the start of a value: is it the text of an image? */
   | 'probe'
   /** In the part of a data URI before its comma. */
   | 'header'
   /** In the text of an image. */
-  | 'blob';
+  | 'image';
 
 /**
- * Reads one JSON document of any size in little memory. The text of an image (a value of `b64_json`, or one that
- * begins with `data:…;base64,`) is handed out in pieces as it arrives; all the rest is kept, with a mark where the
+ * Reads one JSON document of any size in little memory. The text of an image (a value of `b64_json`, a data URI, or
+ * base64 that begins like an image) is handed out in pieces as it arrives; all the rest is kept, with a mark where the
  * image stood, and parsed by JSON.parse at the end, which so decides about everything that is not an image's text.
  *
  * Pure and synchronous: push() takes chunks cut anywhere, finish() gives the document. Both throw ImggenError
@@ -64,26 +74,16 @@ export class JsonStream {
   #key = '';
   /** Where in #kept the current string began, with its quote. */
   #stringStart = 0;
-  /** The meant start of the current value, while it may still be a data URI. */
+  /** The unescaped start of the current value, without blanks before it, while it may still be an image. */
   #start = '';
-  #blobs: number;
-  // A mark that the server cannot know, so that none of its texts can pass for one.
-  readonly #mark = `blob-${randomUUID()}-`;
+  #encoding: ImageEncoding = { base64: true, percent: false };
+  #images = 0;
+  /** A mark that the server cannot know, so that none of its texts can pass for one. */
+  readonly #mark = `image-${randomUUID()}-`;
 
-  /** @param firstBlob the number of the first blob, for one of several documents in an answer */
-  constructor(firstBlob = 0) {
-    this.#blobs = firstBlob;
-  }
-
-  /** The number that the next blob gets. */
-  get nextBlob(): number {
-    return this.#blobs;
-  }
-
-  push(chunk: Uint8Array): BlobPiece[] {
-    const pieces: BlobPiece[] = [];
-    const quotes = new Finder(chunk, quote);
-    const backslashes = new Finder(chunk, backslash);
+  push(chunk: Uint8Array): ImageText[] {
+    const pieces: ImageText[] = [];
+    let nextQuote = -1;
     let at = 0;
     while (at < chunk.length) {
       const byte = chunk[at] as number;
@@ -97,8 +97,11 @@ export class JsonStream {
       } else if (byte === backslash) {
         this.#escape = '';
       } else {
-        // A value's start is looked at byte by byte, the rest is taken in whole runs.
-        if (this.#mode === 'text' || this.#mode === 'blob') end = Math.min(quotes.from(at), backslashes.from(at));
+        // The start of a value is looked at byte by byte, the rest is taken in whole runs.
+        if (this.#mode === 'text' || this.#mode === 'image') {
+          if (nextQuote < at) nextQuote = indexOf(chunk, quote, at);
+          end = at + indexOf(chunk.subarray(at, nextQuote), backslash, 0);
+        }
         const run = chunk.subarray(at, end);
         this.#take(run, run, pieces);
       }
@@ -107,14 +110,15 @@ export class JsonStream {
     return pieces;
   }
 
-  finish(): Document {
+  /** @param images what became of the images whose texts push() gave, in that order */
+  finish(images: readonly InlineImage[]): Document {
     if (this.#mode !== 'structure' || this.#containers.length > 0) {
       throw new ImggenError('bad_answer', 'the answer ended in the middle');
     }
     try {
       return JSON.parse(this.#kept.toString('utf8', 0, this.#length), (_key, value: unknown) =>
         typeof value === 'string' && value.startsWith(this.#mark)
-          ? new BlobRef(Number(value.slice(this.#mark.length)))
+          ? images[Number(value.slice(this.#mark.length))]
           : value,
       ) as Document;
     } catch {
@@ -159,7 +163,7 @@ export class JsonStream {
     this.#key = '';
   }
 
-  #escaped(sequence: string, pieces: BlobPiece[]): void {
+  #escaped(sequence: string, pieces: ImageText[]): void {
     if (sequence[0] === 'u' && sequence.length < 5) {
       this.#escape = sequence;
       return;
@@ -172,49 +176,54 @@ export class JsonStream {
     this.#take(Buffer.from(`\\${sequence}`, 'latin1'), Uint8Array.of(meant), pieces);
   }
 
-  /** Takes a run of the current string: as it is written, and as it is meant. */
-  #take(written: Uint8Array, meant: Uint8Array, pieces: BlobPiece[]): void {
-    if (this.#mode === 'blob') {
-      pieces.push({ kind: 'blob', blob: this.#blobs, bytes: meant, last: false });
+  /** Takes a run of the current string: as it is written, and unescaped. */
+  #take(written: Uint8Array, meant: Uint8Array, pieces: ImageText[]): void {
+    if (this.#mode === 'image') {
+      pieces.push({ encoding: this.#encoding, bytes: meant, last: false });
       return;
     }
     this.#keep(written);
     if (this.#mode === 'text') return;
+    if (this.#start === '' && blanks.includes(meant[0] as number)) return;
     this.#start += String.fromCharCode(meant[0] as number);
     if (this.#mode === 'probe') {
-      if (!dataPrefix.startsWith(this.#start)) this.#startOther(pieces);
-      else if (this.#start === dataPrefix) this.#mode = 'header';
+      const kind = kindOf(this.#start, this.#key);
+      if (kind === 'data URI') this.#mode = 'header';
+      else if (kind === 'image') this.#startPlain(pieces);
+      else if (kind === 'text') this.#mode = 'text';
     } else if (meant[0] === comma) {
-      if (/;\s*base64\s*,$/i.test(this.#start)) this.#startBlob();
-      else this.#mode = 'text';
+      this.#endHeader();
     } else if (this.#start.length > dataHeaderLimit) {
       this.#mode = 'text';
     }
   }
 
-  /** The value is no data URI: it stays, or, under `b64_json`, is an image's text from its first byte. */
-  #startOther(pieces: BlobPiece[]): void {
-    if (this.#key !== 'b64_json') {
-      this.#mode = 'text';
-      return;
-    }
-    this.#startBlob();
-    pieces.push({ kind: 'blob', blob: this.#blobs, bytes: Buffer.from(this.#start, 'latin1'), last: false });
+  #endHeader(): void {
+    const base64 = /;\s*base64\s*,$/i.test(this.#start);
+    if (base64 || /^data:image\//i.test(this.#start)) this.#startImage({ base64, percent: true });
+    else this.#mode = 'text';
   }
 
-  #startBlob(): void {
-    // What is dropped here JSON.parse would not see at the end.
+  /** The value is base64 from its first character on. */
+  #startPlain(pieces: ImageText[]): void {
+    this.#startImage({ base64: true, percent: false });
+    pieces.push({ encoding: this.#encoding, bytes: Buffer.from(this.#start, 'latin1'), last: false });
+  }
+
+  #startImage(encoding: ImageEncoding): void {
+    // JSON.parse does not see at the end what is dropped here.
     this.#textFrom(this.#stringStart, '"');
     this.#length = this.#stringStart;
-    this.#mode = 'blob';
+    this.#encoding = encoding;
+    this.#mode = 'image';
   }
 
-  #endString(pieces: BlobPiece[]): void {
-    if (this.#mode === 'probe') this.#startOther(pieces);
-    if (this.#mode === 'blob') {
-      pieces.push({ kind: 'blob', blob: this.#blobs, bytes: new Uint8Array(0), last: true });
-      this.#keep(Buffer.from(`"${this.#mark}${this.#blobs}"`));
-      this.#blobs += 1;
+  #endString(pieces: ImageText[]): void {
+    if (this.#mode === 'probe' && this.#key === 'b64_json') this.#startPlain(pieces);
+    if (this.#mode === 'image') {
+      pieces.push({ encoding: this.#encoding, bytes: new Uint8Array(0), last: true });
+      this.#keep(Buffer.from(`"${this.#mark}${this.#images}"`));
+      this.#images += 1;
     } else {
       this.#keep(Uint8Array.of(quote));
       if (this.#expectKey) this.#key = this.#textFrom(this.#stringStart, '');
@@ -244,27 +253,24 @@ export class JsonStream {
   }
 }
 
+/** What a value is that begins so; undefined while it can be several things. */
+function kindOf(start: string, key: string): 'data URI' | 'image' | 'text' | undefined {
+  const lower = start.toLowerCase();
+  if (lower === dataUri) return 'data URI';
+  if (schemes.includes(lower)) return 'text';
+  if ([dataUri, ...schemes].some((scheme) => scheme.startsWith(lower))) return undefined;
+  if (key === 'b64_json') return 'image';
+  const fitting = imageStarts.filter((known) => [...start].every((char, k) => known[k] === '.' || known[k] === char));
+  if (fitting.length === 0) return 'text';
+  return fitting.some((known) => known.length === start.length) ? 'image' : undefined;
+}
+
 function notJson(): ImggenError {
   return new ImggenError('bad_answer', 'the answer is not valid JSON');
 }
 
-/** The next place of a byte in a chunk; asked from places that only grow, it reads the chunk once. */
-class Finder {
-  readonly #chunk: Uint8Array;
-  readonly #byte: number;
-  #at = -1;
-
-  constructor(chunk: Uint8Array, byte: number) {
-    this.#chunk = chunk;
-    this.#byte = byte;
-  }
-
-  /** The first place at or after `at`; the chunk's length when there is none. */
-  from(at: number): number {
-    if (this.#at < at) {
-      const found = this.#chunk.indexOf(this.#byte, at);
-      this.#at = found === -1 ? this.#chunk.length : found;
-    }
-    return this.#at;
-  }
+/** The place of a byte; the length where there is none. */
+function indexOf(bytes: Uint8Array, byte: number, from: number): number {
+  const found = bytes.indexOf(byte, from);
+  return found === -1 ? bytes.length : found;
 }

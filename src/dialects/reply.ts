@@ -1,5 +1,5 @@
 import { type ErrorCode, ImggenError } from '../errors.ts';
-import { BlobRef, type Document, type ImageSource, type Reply, type Usage } from './types.ts';
+import { type Document, type ImageSource, InlineImage, type Reply, type Usage } from './types.ts';
 
 type Fields = { [key: string]: Document };
 
@@ -8,27 +8,46 @@ const imageLimit = 64;
 /** How much is taken of a text that is shown, in UTF-16 units. */
 const textLimit = 1000;
 
+/** Unix time from here on is in milliseconds: as seconds it would be the year 5138. */
+const firstMilliseconds = 1e11;
+
 const pendingStatus =
   /^(pending|queued|queueing|submitted|created|waiting|processing|running|in_progress|in-progress|started)$/i;
 const succeededStatus = /^(succeeded|succeed|success|completed|complete|done|finished)$/i;
 const failedStatus = /^(failed|failure|fail|error|canceled|cancelled|rejected|expired)$/i;
 
+/** Where a document comes from. */
+export interface Origin {
+  /** The HTTP status. */
+  status: number;
+  /** The request id of the answer's headers. */
+  requestId: string | null;
+  /** The answer's own URL, which relative ones follow from. */
+  url: string;
+}
+
 /**
  * What one document of an answer says: the gateway's envelope, OpenAI's (with or without `code`), or an event of a
  * stream. A preview or a progress event gives a reply without images.
  *
- * Throws the ImggenError of a refusal: any HTTP status but 2xx, any `code` but 0, an `error` (NOTES, "errors").
+ * Throws the ImggenError of a refusal: any HTTP status but 2xx; and, where there is no image, any `code` but 0, an
+ * `error`, a task that failed.
  */
-export function decodeDocument(document: Document, status: number, headerRequestId: string | null): Reply {
+export function decodeDocument(document: Document, origin: Origin): Reply {
   if (!isFields(document)) throw new ImggenError('bad_answer', 'the answer is not a JSON object');
-  const requestId = text(document.request_id) ?? headerRequestId;
-  if (isRefusal(document, status)) throw refusal(document, status, requestId);
+  const requestId = text(document.request_id) ?? origin.requestId;
+  const found = imagesIn(document, origin.url);
+  const isPreview = /\.partial_image$/.test(word(document.type));
+  const images = isPreview ? [] : found;
+  const hasImages = images.some(({ kind }) => kind !== 'none');
+  const complaint = complaintOf(document);
+  const isSuccess = origin.status >= 200 && origin.status <= 299;
+  if (!isSuccess || (complaint !== undefined && !hasImages)) throw refusal(document, origin.status, requestId);
 
   const data = document.data ?? null;
   const task = isFields(data) ? data : document;
   const taskStatus = text(task.task_status);
-  const images = document.type === 'image_generation.partial_image' ? [] : imagesIn(document);
-  if (images.length === 0 && taskStatus !== null && failedStatus.test(taskStatus)) {
+  if (!hasImages && taskStatus !== null && failedStatus.test(taskStatus)) {
     throw new ImggenError('task_failed', `the task ended as "${taskStatus}"`, {
       cause: text(document.message) ?? undefined,
       requestId: requestId ?? undefined,
@@ -38,6 +57,8 @@ export function decodeDocument(document: Document, status: number, headerRequest
   const isOver = succeededStatus.test(taskStatus ?? '');
   return {
     images,
+    previews: isPreview ? found.flatMap((source) => (source.kind === 'inline' ? [source.image] : [])) : [],
+    warnings: complaint === undefined ? [] : [`the answer has images, and says: ${complaint}`],
     usage: usageIn(document.usage) ?? usageIn(task.usage),
     expires: expiry(task.expired ?? null),
     taskId,
@@ -62,6 +83,8 @@ export function mergeReplies(replies: readonly Reply[]): Reply {
   const images = replies.flatMap((reply) => reply.images).slice(0, imageLimit);
   return {
     images,
+    previews: replies.flatMap((reply) => reply.previews),
+    warnings: [...new Set(replies.flatMap((reply) => reply.warnings))],
     usage: sumUsage(replies),
     expires: last('expires'),
     taskId: last('taskId'),
@@ -92,10 +115,14 @@ export function refusalWithoutDocument(status: number, requestId: string | null,
   });
 }
 
-function isRefusal({ error, type, code }: Fields, status: number): boolean {
-  if (status < 200 || status > 299) return true;
-  if (type === 'error' || !isNothing(error)) return true;
-  return code !== undefined && code !== null && word(code) !== '0';
+/** What speaks against success, where the HTTP status does not; undefined when nothing does. */
+function complaintOf(document: Fields): string | undefined {
+  const { error, type, code } = document;
+  const isRefused = type === 'error' || !isNothing(error);
+  const isOddCode = code !== undefined && code !== null && word(code) !== '0';
+  if (!isRefused && !isOddCode) return undefined;
+  const said = [isOddCode ? `code ${word(code)}` : '', messageOf(document) ?? (isRefused ? word(error) : '')];
+  return said.filter(Boolean).join(', ') || 'error';
 }
 
 /** Some servers always send the field. */
@@ -103,11 +130,16 @@ function isNothing(error: Document | undefined): boolean {
   return error === undefined || error === null || error === '' || (isFields(error) && Object.keys(error).length === 0);
 }
 
+function messageOf(document: Fields): string | null {
+  const error = isFields(document.error) ? document.error : document;
+  return text(document.error) ?? text(error.message) ?? text(document.message) ?? text(document.msg);
+}
+
 function refusal(document: Fields, status: number, requestId: string | null): ImggenError {
   const error = isFields(document.error) ? document.error : document;
   const code = word(error.code ?? document.code);
   const kind = `${code} ${word(error.type)}`.trim();
-  const message = text(document.error) ?? text(error.message) ?? text(document.message) ?? text(document.msg);
+  const message = messageOf(document);
   const reason = classify(status, kind);
   const codeText = code === '' || code === String(status) ? '' : `code ${code}`;
   const where = [`HTTP ${status}`, codeText, requestId ? `request ${requestId}` : ''].filter(Boolean).join(', ');
@@ -138,7 +170,7 @@ function isKnownStatus(status: number): boolean {
   return [401, 402, 403, 429].includes(status) || status >= 500;
 }
 
-/** The words of an error outrank its status: gateways send "insufficient_credit" under HTTP 400 (NOTES). */
+/** The words of an error outrank its status: gateways send "insufficient_credit" under HTTP 400. */
 function classify(status: number, kind: string): ErrorCode {
   if (/insufficient_(credit|quota|balance|funds)|billing/i.test(kind)) return 'out_of_credit';
   if (/content_policy|moderation|safety/i.test(kind)) return 'rejected';
@@ -154,46 +186,54 @@ function classify(status: number, kind: string): ErrorCode {
   return 'rejected';
 }
 
-/** Every place where an image may stand (NOTES, "only `urls` is documented"). */
-function imagesIn(document: Fields): ImageSource[] {
+/** Every place where an image may stand: `data`, `data.urls`, or the document itself. */
+function imagesIn(document: Fields, base: string): ImageSource[] {
   const { data } = document;
-  if (Array.isArray(data)) return data.flatMap((entry) => (isFields(entry) ? sourcesOf(entry) : source(entry)));
-  if (isFields(data)) {
-    const { urls } = data;
-    return Array.isArray(urls) ? urls.flatMap((entry) => (isFields(entry) ? sourcesOf(entry) : source(entry))) : [];
-  }
-  return sourcesOf(document);
+  const entries = isFields(data) ? data.urls : data;
+  if (Array.isArray(entries))
+    return entries.flatMap((entry) => (isFields(entry) ? sourceOf(entry, base) : source(entry, base)));
+  return isFields(data) ? [] : sourceOf(document, base);
 }
 
-function sourcesOf({ b64_json, url }: Fields): ImageSource[] {
-  // Some servers send both, one of them empty.
-  const [inline] = source(b64_json);
-  const [linked] = source(url);
+/** Some servers send both, one of them empty. */
+function sourceOf({ b64_json, url }: Fields, base: string): ImageSource[] {
+  const [inline] = source(b64_json, base);
+  const [linked] = source(url, base);
   if (inline?.kind === 'inline' && linked?.kind === 'url') return [{ ...inline, url: linked.url }];
   return [inline ?? linked ?? []].flat();
 }
 
-function source(value: Document | undefined): ImageSource[] {
-  if (value instanceof BlobRef) return [{ kind: 'inline', blob: value.blob }];
-  return typeof value === 'string' && value !== '' ? [{ kind: 'url', url: value }] : [];
+function source(value: Document | undefined, base: string): ImageSource[] {
+  if (value instanceof InlineImage) return [{ kind: 'inline', image: value }];
+  if (typeof value !== 'string' || value.trim() === '') return [];
+  const url = urlIn(value.trim(), base);
+  const shown = value.length > 60 ? `${value.slice(0, 60)}…` : value;
+  return [url ? { kind: 'url', url } : { kind: 'none', reason: `"${shown}" is neither a URL nor an image` }];
+}
+
+/** The http(s) URL that a text stands for: absolute, without its scheme, or relative. */
+function urlIn(value: string, base: string): string | undefined {
+  if (/^https?:\/\//i.test(value)) return value;
+  const isRelative = /^[^\s:]*\/[^\s]*$/.test(value) || /^[^\s:/]+\.(png|jpe?g|webp|gif|avif)(\?\S*)?$/i.test(value);
+  return isRelative && URL.canParse(value, base) ? new URL(value, base).href : undefined;
 }
 
 function usageIn(value: Document | undefined): Usage | null {
   if (!isFields(value)) return null;
-  const numbers = Object.entries(value).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+  const numbers = Object.entries(value).filter((entry): entry is [string, number] => Number.isFinite(entry[1]));
   return numbers.length > 0 ? Object.fromEntries(numbers) : null;
 }
 
 /**
- * `expired` has no documented format (NOTES): ISO 8601, `YYYY-MM-DD HH:MM:SS` (read as UTC, no zone being given) and
- * Unix seconds become ISO 8601; anything else stays as it is.
+ * `expired` has no documented format: ISO 8601, `YYYY-MM-DD HH:MM:SS` (read as UTC, no zone being given) and Unix time in
+ * seconds or milliseconds become ISO 8601; anything else stays as it is.
  */
 function expiry(value: Document): string | null {
   if (typeof value !== 'string' && typeof value !== 'number') return null;
   const written = String(value).trim();
   if (written === '' || written === '0') return null;
   const date = /^\d+(\.\d+)?$/.test(written)
-    ? new Date(Number(written) * 1000)
+    ? new Date(Number(written) * (Number(written) < firstMilliseconds ? 1000 : 1))
     : new Date(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(written) ? `${written.replace(' ', 'T')}Z` : written);
   return Number.isNaN(date.getTime()) ? clipped(written) : date.toISOString();
 }
@@ -213,5 +253,5 @@ function clipped(value: string): string {
 }
 
 function isFields(value: Document | undefined): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof BlobRef);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof InlineImage);
 }

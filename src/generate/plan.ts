@@ -9,7 +9,7 @@ import type { Format } from '../request/fields.ts';
 import type { ImageRequest, Json, RequestDraft } from '../request/types.ts';
 import { checkRequest, type Problem, type RequestField } from '../request/validate.ts';
 import { gateway } from '../dialects/gateway.ts';
-import type { Dialect } from '../dialects/types.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import { checkEdit, editOf } from '../renditions/edit.ts';
 
 /** What one run was asked to do, besides its settings. */

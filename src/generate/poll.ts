@@ -1,8 +1,9 @@
 import { ImggenError } from '../errors.ts';
 import type { Values } from '../options/settings.ts';
+import { Heard } from '../dialects/decode.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import type { Reply } from '../dialects/types.ts';
-import { decodeAnswer } from './decode.ts';
-import type { AnswerReceiver } from './receive.ts';
+import { type AnswerReceiver, decoding } from './receive.ts';
 import type { Services } from './services.ts';
 
 /** Between two questions after a task, in milliseconds; each wait is half as long again, up to the last. */
@@ -15,6 +16,7 @@ const longestWaitMs = 10_000;
  */
 export async function pollTask(
   pending: Reply,
+  dialect: Dialect,
   { taskUrl, timeout }: Values,
   receiver: AnswerReceiver,
   services: Services,
@@ -39,7 +41,7 @@ export async function pollTask(
         { authorization: `Bearer ${key.reveal()}` },
         { redirects: 0, timeoutMs: deadline - Date.now() },
       );
-      reply = { ...(await decodeAnswer(answer, receiver, services)), taskId: pending.taskId };
+      reply = { ...(await dialect.decode(answer, decoding(receiver, services), new Heard())), taskId: pending.taskId };
     } catch (error) {
       if (!isPassing(error)) throw error;
     }

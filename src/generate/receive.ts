@@ -1,123 +1,118 @@
+import type { ImageSink } from '../dialects/answer.ts';
+import type { DecodeOptions } from '../dialects/decode.ts';
+import type { ImageEncoding } from '../dialects/json-stream.ts';
+import { InlineImage } from '../dialects/types.ts';
 import { ImggenError, messageOf } from '../errors.ts';
 import { PartFile, type PartPlace, removePart } from '../files/part.ts';
 import { Base64Decoder } from '../images/base64.ts';
-import type { AnswerPart } from '../dialects/answer.ts';
-import type { Document } from '../dialects/types.ts';
-import { ImageSink } from './sink.ts';
+import { PercentDecoder } from '../images/percent.ts';
 import type { StoredPart } from '../images/types.ts';
+import type { Services } from './services.ts';
+import { ImageSink as PartSink } from './sink.ts';
 
-/** What became of one blob of an answer: stored, or why not. */
-export type ReceivedBlob = { stored: StoredPart } | { reason: string };
-
-/** A blob that is arriving. */
-type OpenBlob = { sink: ImageSink; decoder: Base64Decoder } | { reason: string };
-
-/**
- * Takes an answer apart as it arrives: images that stand in it go to part files, documents come back in their order.
- * An image that is not one is noted and does not spoil the others.
- */
+/** Puts the images that stand in an answer into part files, as they arrive. An image that is none spoils no other. */
 export class AnswerReceiver {
-  readonly #blobs: ReceivedBlob[] = [];
-  /** The blobs before this one are of documents that are over. */
-  #settled = 0;
   readonly #place: PartPlace;
   readonly #run: string;
-  #open: OpenBlob | undefined;
+  #count = 0;
+  #open: PartSink | undefined;
+  /** The images that are whole, and nobody's yet. */
+  readonly #stored = new Set<StoredPart>();
 
   constructor(place: PartPlace, run: string) {
     this.#place = place;
     this.#run = run;
   }
 
-  /** Yields each document after its blobs are stored. Throws what reading throws, and `output` when the disks fail. */
-  async *documents(parts: AsyncIterable<AnswerPart>): AsyncGenerator<Document, void> {
-    for await (const piece of parts) {
-      if (piece.kind === 'document') {
-        yield piece.document;
-        continue;
-      }
-      this.#open ??= await this.#start(piece.blob);
-      if (piece.last) {
-        this.#blobs[piece.blob] = await this.#end(this.#open);
+  /** Begins an image. What the sink throws: `output` when both places of the part file fail. */
+  readonly open = async (encoding: ImageEncoding): Promise<ImageSink> => {
+    const part = await PartFile.create(this.#place, inlineName(this.#run, this.#count));
+    this.#count += 1;
+    const sink = new PartSink(part);
+    this.#open = sink;
+    const decode = decoderOf(encoding);
+    let reason: string | undefined;
+    const attempt = async (work: () => Promise<void>): Promise<void> => {
+      if (reason !== undefined) return;
+      try {
+        await work();
+      } catch (error) {
+        await part.discard();
         this.#open = undefined;
-      } else {
-        this.#open = await this.#add(this.#open, piece.bytes);
+        if (!(error instanceof ImggenError) || error.code !== 'bad_answer') throw error;
+        reason = messageOf(error);
       }
-    }
+    };
+    return {
+      write: async (text) => await attempt(async () => await sink.write(decode.push(text))),
+      end: async () => {
+        let stored: StoredPart | undefined;
+        await attempt(async () => {
+          await sink.write(decode.finish());
+          stored = await sink.finish();
+        });
+        this.#open = undefined;
+        if (stored) this.#stored.add(stored);
+        return new InlineImage(stored ? { stored } : { reason: reason ?? 'it is empty' });
+      },
+    };
+  };
+
+  /** The caller keeps the image from now on. */
+  take(stored: StoredPart): void {
+    this.#stored.delete(stored);
   }
 
-  /** A document is over, and of its blobs only these are images: the others were previews, which nobody gets. */
-  async settle(images: readonly number[]): Promise<void> {
-    for (; this.#settled < this.#blobs.length; this.#settled += 1) {
-      if (images.includes(this.#settled)) continue;
-      const preview = this.take(this.#settled);
-      if ('stored' in preview) await removePart(preview.stored.part);
-    }
+  /** Removes an image that nobody gets, such as a preview. */
+  async drop({ outcome }: InlineImage): Promise<void> {
+    if (!('stored' in outcome)) return;
+    this.#stored.delete(outcome.stored);
+    await removePart(outcome.stored.part);
   }
 
-  /** What became of a blob; its part file is the caller's from now on. */
-  take(blob: number): ReceivedBlob {
-    const received = this.#blobs[blob];
-    this.#blobs[blob] = { reason: 'it is in the answer twice' };
-    return received ?? { reason: 'the answer does not have it' };
+  /** The images that are whole and that nobody has taken: of an answer that broke off. */
+  get left(): readonly StoredPart[] {
+    return [...this.#stored];
   }
 
-  /** The blobs that are stored and not taken, for when the answer broke off. */
-  takeStored(): StoredPart[] {
-    return this.#blobs.flatMap((_blob, index) => {
-      const received = this.take(index);
-      return 'stored' in received ? [received.stored] : [];
-    });
-  }
-
-  /** Whether an image has arrived whole. */
-  get hasStored(): boolean {
-    return this.#blobs.some((received) => 'stored' in received);
-  }
-
-  /** Removes every part file that was not taken, and forgets the answer. */
+  /** Removes every part file that nobody has taken. */
   async discard(): Promise<void> {
-    if (this.#open && 'sink' in this.#open) await this.#open.sink.part.discard();
-    for (const { part } of this.takeStored()) await removePart(part);
+    await this.#open?.part.discard();
     this.#open = undefined;
-    this.#blobs.length = 0;
-    this.#settled = 0;
-  }
-
-  async #start(blob: number): Promise<OpenBlob> {
-    const part = await PartFile.create(this.#place, blobName(this.#run, blob));
-    return { sink: new ImageSink(part), decoder: new Base64Decoder() };
-  }
-
-  async #add(open: OpenBlob, text: Uint8Array): Promise<OpenBlob> {
-    if ('reason' in open) return open;
-    try {
-      await open.sink.write(open.decoder.push(text));
-      return open;
-    } catch (error) {
-      return await failed(open.sink, error);
-    }
-  }
-
-  async #end(open: OpenBlob): Promise<ReceivedBlob> {
-    if ('reason' in open) return open;
-    try {
-      await open.sink.write(open.decoder.finish());
-      return { stored: await open.sink.finish() };
-    } catch (error) {
-      return await failed(open.sink, error);
-    }
+    for (const { part } of this.#stored) await removePart(part);
+    this.#stored.clear();
+    this.#count = 0;
   }
 }
 
-/** The name of the part file of a blob; by it, what a killed process left is found again. */
-export function blobName(run: string, blob: number): string {
-  return `${run}-b${blob}`;
+/** How the answers of a run are decoded. */
+export function decoding(receiver: AnswerReceiver, { redact, onDocument }: Services): DecodeOptions {
+  return {
+    open: receiver.open,
+    redact,
+    onDocument: async (document, { previews }) => {
+      onDocument(document);
+      for (const preview of previews) await receiver.drop(preview);
+    },
+  };
 }
 
-/** A bad image is a reason; a disk that fails is an error of the run. */
-async function failed(sink: ImageSink, error: unknown): Promise<{ reason: string }> {
-  await sink.part.discard();
-  if (error instanceof ImggenError && error.code === 'bad_answer') return { reason: messageOf(error) };
-  throw error;
+/** The name of the part file of an image that stands in the answer; what a killed process left is found by it. */
+export function inlineName(run: string, position: number): string {
+  return `${run}-b${position}`;
+}
+
+/** The bytes that the text of an image stands for. */
+function decoderOf({ base64, percent }: ImageEncoding): {
+  push: (text: Uint8Array) => Uint8Array;
+  finish: () => Uint8Array;
+} {
+  const unescape = new PercentDecoder();
+  const decoder = new Base64Decoder();
+  if (!base64) return unescape;
+  if (!percent) return decoder;
+  return {
+    push: (text) => decoder.push(unescape.push(text)),
+    finish: () => Buffer.concat([decoder.push(unescape.finish()), decoder.finish()]),
+  };
 }

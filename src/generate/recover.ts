@@ -5,7 +5,7 @@ import type { TargetNames } from '../files/target.ts';
 import { missingImages } from '../journal/fold.ts';
 import type { RunLog } from '../journal/run-log.ts';
 import type { RunImage } from '../journal/types.ts';
-import { blobName } from './receive.ts';
+import { inlineName } from './receive.ts';
 import { inspectFile } from '../images/inspect.ts';
 
 /**
@@ -22,7 +22,7 @@ export async function recover(log: RunLog, names: TargetNames, place: PartPlace)
 async function recoverAnswer(log: RunLog, place: PartPlace): Promise<void> {
   const { asked, problem } = log.run;
   const whole: string[] = [];
-  for (const part of await leftovers([place.directory, place.fallback], blobName(asked.run, 0).slice(0, -1))) {
+  for (const part of await leftovers([place.directory, place.fallback], inlineName(asked.run, 0).slice(0, -1))) {
     if (await inspectFile(part)) whole.push(part);
   }
   if (problem === null) {

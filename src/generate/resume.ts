@@ -1,3 +1,4 @@
+import { gateway } from '../dialects/gateway.ts';
 import { messageOf } from '../errors.ts';
 import { TargetNames } from '../files/target.ts';
 import { RunLog } from '../journal/run-log.ts';
@@ -37,7 +38,7 @@ export async function resumeRun(
     await recover(log, names, place);
     if (run.answered?.pending) {
       const { sources: _sources, ...pending } = run.answered;
-      await awaitTask({ ...pending, images: [] }, values, receiver, log, services);
+      await awaitTask({ ...pending, images: [], previews: [], warnings: [] }, gateway, values, receiver, log, services);
     }
     const downloads = await downloadOptions(run.asked.baseUrl, values);
     const delivery = await makeResults(log, await deliver(log, { names, place, downloads }, services), names, services);

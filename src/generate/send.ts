@@ -7,13 +7,15 @@ import { retryDelay, waitBeforeRepeat } from '../http/retry.ts';
 import type { Answer } from '../http/types.ts';
 import type { Secret } from '../options/secret.ts';
 import type { Values } from '../options/settings.ts';
-import type { ImageSource, Reply } from '../dialects/types.ts';
+import { Heard } from '../dialects/decode.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import { mergeReplies } from '../dialects/reply.ts';
-import { decodeAnswer, newSeen, type Seen } from './decode.ts';
+import type { ImageSource, Reply } from '../dialects/types.ts';
+import type { StoredPart } from '../images/types.ts';
 import { partPlace } from './deliver.ts';
 import type { Plan } from './plan.ts';
 import { pollTask } from './poll.ts';
-import type { AnswerReceiver, ReceivedBlob } from './receive.ts';
+import { type AnswerReceiver, decoding } from './receive.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -36,8 +38,9 @@ export async function send(
     services.progress.step(`generating ${n === 1 ? 'an image' : `${n} images`} with ${model}`);
     const reply = await attempts.run(key);
     recordAnswer(reply, receiver, log);
-    if (reply.images.length === 0) recordDocuments(attempts.seen, log);
-    if (reply.pending) await awaitTask(reply, values, receiver, log, services);
+    if (reply.images.every(({ kind }) => kind === 'none')) recordTexts(attempts.heard, log);
+    warnOf(reply, n, services);
+    if (reply.pending) await awaitTask(reply, plan.dialect, values, receiver, log, services);
   } catch (error) {
     if (log.run.answered === null) recordFailure(error, attempts, receiver, log);
     throw withWayOut(error, log);
@@ -52,7 +55,7 @@ class Attempts {
   /** Whether one of the tries may have been charged. */
   mayBeCharged = false;
   /** What the last answer has said, also when it broke off. */
-  seen = newSeen();
+  heard = new Heard();
   readonly #plan: Plan;
   readonly #values: Values;
   readonly #receiver: AnswerReceiver;
@@ -77,8 +80,8 @@ class Attempts {
       try {
         answer = await http.post(url, all, body, timeout * 1000);
         await this.#receiver.discard();
-        this.seen = newSeen();
-        return await decodeAnswer(answer, this.#receiver, this.#services, this.seen);
+        this.heard = new Heard();
+        return await this.#plan.dialect.decode(answer, decoding(this.#receiver, this.#services), this.heard);
       } catch (error) {
         const charged = error instanceof ImggenError ? error.charged : 'maybe';
         if (charged !== 'no') this.mayBeCharged = true;
@@ -101,8 +104,14 @@ class Attempts {
 
   #mayRepeat({ repeatable, charged }: ImggenError): boolean {
     // What has arrived whole is worth more than another try.
-    return repeatable && (charged === 'no' || (this.#values.retryUnknown && !this.#receiver.hasStored));
+    return repeatable && (charged === 'no' || (this.#values.retryUnknown && this.#receiver.left.length === 0));
   }
+}
+
+function warnOf({ images, warnings }: Reply, n: number, { onWarning }: Services): void {
+  for (const warning of warnings) onWarning(warning);
+  if (images.length > n)
+    onWarning(`the API sent ${images.length} images, and ${n} ${n === 1 ? 'was' : 'were'} asked for`);
 }
 
 /** Nothing is sent before it is known that the images can be written. */
@@ -114,13 +123,14 @@ async function checkPlaces({ names, id }: Plan, directory: string): Promise<void
 /** Asks for a pending task, and records what became of it: after one that failed nobody needs to ask again. */
 export async function awaitTask(
   pending: Reply,
+  dialect: Dialect,
   values: Values,
   receiver: AnswerReceiver,
   log: RunLog,
   services: Services,
 ): Promise<void> {
   try {
-    const reply = await pollTask(pending, values, receiver, services);
+    const reply = await pollTask(pending, dialect, values, receiver, services);
     if (!reply.pending) recordAnswer(reply, receiver, log);
   } catch (error) {
     const isOver = error instanceof ImggenError && error.code === 'task_failed';
@@ -130,10 +140,18 @@ export async function awaitTask(
 }
 
 /** Puts what the API said into the journal, and where each of its images is. */
-function recordAnswer({ images, ...reply }: Reply, receiver: AnswerReceiver, log: RunLog): void {
-  const received = images.map((image) => receivedOf(image, receiver));
+function recordAnswer(
+  { images, previews: _previews, warnings: _warnings, ...reply }: Reply,
+  receiver: AnswerReceiver,
+  log: RunLog,
+): void {
+  const received = images.map(whereIs);
+  for (const image of received) if ('stored' in image) receiver.take(image.stored);
   // Images that arrived whole and stand in no document: it broke off before its end.
-  received.push(...receiver.takeStored().map((stored) => ({ stored })));
+  for (const stored of receiver.left) {
+    received.push({ stored });
+    receiver.take(stored);
+  }
   log.add({ type: 'answered', ...reply, sources: received.map(sourceOf) });
   for (const [k, image] of received.entries()) {
     if ('stored' in image) log.add({ type: 'stored', index: k + 1, ...image.stored });
@@ -141,33 +159,33 @@ function recordAnswer({ images, ...reply }: Reply, receiver: AnswerReceiver, log
   }
 }
 
-function receivedOf(image: ImageSource, receiver: AnswerReceiver): ReceivedBlob | { url: string } {
-  if (image.kind === 'url') return { url: image.url };
-  const received = receiver.take(image.blob);
-  return 'reason' in received && image.url !== undefined ? { url: image.url } : received;
+type Received = { url: string } | { stored: StoredPart } | { reason: string };
+
+function whereIs(image: ImageSource): Received {
+  if (image.kind !== 'inline') return image;
+  const { outcome } = image.image;
+  return 'reason' in outcome && image.url !== undefined ? { url: image.url } : outcome;
 }
 
-function sourceOf(image: ReceivedBlob | { url: string }): JournalSource | null {
+function sourceOf(image: Received): JournalSource | null {
   if ('url' in image) return { url: image.url };
   return 'stored' in image ? { part: image.stored.part } : null;
 }
 
-function recordFailure(error: unknown, { mayBeCharged, seen }: Attempts, receiver: AnswerReceiver, log: RunLog): void {
+function recordFailure(error: unknown, { mayBeCharged, heard }: Attempts, receiver: AnswerReceiver, log: RunLog): void {
   const known = error instanceof ImggenError ? error : undefined;
   const type = mayBeCharged ? 'unknown' : 'failed';
   const requestId = known?.requestId ?? null;
   log.add({ type, code: known?.code ?? 'bug', message: known?.message ?? String(error), requestId });
-  const reply = mergeReplies(seen.replies);
-  if (reply.images.length > 0 || receiver.hasStored) {
+  const reply = mergeReplies(heard.replies);
+  if (reply.images.length > 0 || receiver.left.length > 0)
     recordAnswer({ ...reply, requestId: reply.requestId ?? requestId, pending: false }, receiver, log);
-  } else if (mayBeCharged) {
-    recordDocuments(seen, log);
-  }
+  else if (heard.isSuccess) recordTexts(heard, log);
 }
 
-/** What the API said where no image was found in it: perhaps a person finds one. */
-function recordDocuments({ documents }: Seen, log: RunLog): void {
-  for (const document of documents) log.add({ type: 'document', text: JSON.stringify(document) });
+/** What the API said where an image was not found in it: perhaps a person finds one. */
+function recordTexts(heard: Heard, log: RunLog): void {
+  for (const text of heard.texts) log.add({ type: 'document', text });
 }
 
 /** An error as the user should hear it, given what the journal knows. */

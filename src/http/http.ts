@@ -151,6 +151,7 @@ export class Http {
       const bytes = await decoded(toTheLast(answer.body), answer.headers['content-encoding']);
       const end = () => limits.release();
       return {
+        url,
         status: answer.status,
         headers: answer.headers,
         body: watched(bytes, { silence, translate: fault, end }),

@@ -3,6 +3,8 @@ import type { RequestBody } from './exchange.ts';
 /** An answer as it comes off the wire; the body is read once, by whoever wants it. */
 export interface Answer {
   status: number;
+  /** Where it comes from, redirects followed. */
+  url: string;
   /** By lower-case name; of repeated headers the values joined by a comma. */
   headers: Readonly<Record<string, string>>;
   body: AsyncIterable<Uint8Array>;

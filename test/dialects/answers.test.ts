@@ -31,6 +31,7 @@ function chunked(text: string, size: number): Answer {
 
 const inJson = (base64: string): Answer => ({ body: `{"data":[{"b64_json":"${base64}"}]}` });
 const base64 = image('cat.png').toString('base64');
+const percentEncoded = Array.from(image('cat.png'), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 const completed = (name: ImageName) => `data: {"type":"image_generation.completed","b64_json":"{{${name}}}"}\n\n`;
 
 describe('one image arrives', () => {
@@ -73,6 +74,22 @@ describe('one image arrives', () => {
       headers: { 'content-encoding': 'deflate' },
       body: deflateSync(`{"data":[{"b64_json":"${base64}"}]}`),
     },
+    'as a data URI in capitals': documented(`DATA:IMAGE/PNG;BASE64,${base64}`),
+    'as a data URI with blanks around it': documented(` \n data:image/png;base64,${base64} \t`),
+    'as a percent-encoded data URI': documented(`data:image/png,${percentEncoded}`),
+    'as a data URI whose base64 is percent-encoded': documented(
+      `data:image/png;base64,${base64.replace(/[+/=]/g, encodeURIComponent)}`,
+    ),
+    'as base64 without data: in urls': documented(base64),
+    'as base64 without data: in urls, with blanks before it': documented(`  ${base64}`),
+    'as base64 without data: in an array': { body: `{"data":["${base64}"]}` },
+    'as base64 without data: under url': { body: `{"data":[{"url":"${base64}"}]}` },
+    'as a data URI under b64_json': inJson(`data:image/png;base64,${base64}`),
+    'as a URL under b64_json': inJson('{{origin}}/images/cat.png'),
+    'as a URL with blanks around it': documented(' {{origin}}/images/cat.png\n'),
+    'as a URL with an absolute path': documented('/images/cat.png'),
+    'as a URL with a relative path': documented('../../../images/cat.png'),
+    'as a URL without a scheme': documented('//{{host}}/images/cat.png'),
     'in base64 with escaped slashes': inJson(base64.replaceAll('/', '\\/')),
     'in base64 with \\u escapes': inJson(
       base64.replaceAll('+', '\\u002b').replaceAll('/', '\\u002F').replace('i', '\\u0069'),
@@ -98,6 +115,37 @@ describe('one image arrives', () => {
     const { exit, saved, api } = await answered(cats(), ['--stream']);
     expect({ exit, saved }).toEqual({ exit: 0, saved: [sha256(image('cat.png'))] });
     expect(api.posts()[0]).toMatchObject({ stream: true });
+  });
+});
+
+describe('an answer under HTTP 2xx that holds an image is an answer, whatever else it says', () => {
+  const oddities: Record<string, object> = {
+    'code 200': { code: 200, message: 'success' },
+    'code "success"': { code: 'success' },
+    'code 1': { code: 1, message: 'partly done' },
+    'an error beside the URLs': { code: 0, error: { message: 'slow today' } },
+    'an error as text': { error: 'slow today' },
+  };
+  test.each(Object.entries(oddities))('%s', async (_name, odd) => {
+    const { exit, stdout, stderr, saved } = await answered({
+      body: JSON.stringify({ ...odd, data: { urls: ['{{origin}}/images/cat.png'] } }),
+    });
+    expect({ exit, stdout, saved }).toEqual({ exit: 0, stdout: 'a-cat-1.png\n', saved: [sha256(image('cat.png'))] });
+    expect(stderr).toMatch(/^warning: the answer has images, and says: /m);
+  });
+
+  test.each<[string, string]>([
+    ['a refusal with a code of its own', '{"code":1234,"message":"nothing for you","data":null}'],
+    ['a text that is not JSON', 'thank you, come again'],
+    ['a document that breaks off', '{"code":0,"data":{"note":"here it was"'],
+    ['a document without images', '{"code":0,"data":{"urls":[]},"note":"here it was"}'],
+    ['a value that is no image', '{"code":0,"data":{"urls":["see the attached file"]}}'],
+  ])('without one, the journal keeps it: %s', async (_name, body) => {
+    const { exit, place, api } = await answered({ body });
+    expect(exit).not.toBe(0);
+    const { stdout } = await imggen(['history', '--json'], { gateway: api, place });
+    const [run] = (JSON.parse(stdout) as { runs: { answer: string[] }[] }).runs;
+    expect(run?.answer).toEqual([body]);
   });
 });
 
@@ -171,6 +219,13 @@ describe('--json holds all that the answer says', () => {
     });
   });
 
+  test('but no number that is none', async () => {
+    const body = '{"data":{"urls":["{{origin}}/images/cat.png"],"usage":{"total_tokens":1e999,"images":1}}}';
+    const { document, stderr } = await documentOf({ body });
+    expect(document.usage).toEqual({ images: 1 });
+    expect(stderr).not.toContain('tokens');
+  });
+
   test('of a stream', async () => {
     const { document } = await documentOf({ headers: eventStream, body: wire('stream.sse') });
     expect(document).toMatchObject({ usage: { total_tokens: 100, input_tokens: 50, output_tokens: 50 }, failed: [] });
@@ -195,6 +250,8 @@ describe('--json holds all that the answer says', () => {
     ['"2026-01-02 03:04:05"', '2026-01-02T03:04:05.000Z'],
     ['"1767323045"', '2026-01-02T03:04:05.000Z'],
     ['1767323045', '2026-01-02T03:04:05.000Z'],
+    ['1767323045000', '2026-01-02T03:04:05.000Z'],
+    ['"1767323045000"', '2026-01-02T03:04:05.000Z'],
     ['"in an hour"', 'in an hour'],
     ['""', null],
     ['null', null],
@@ -224,7 +281,12 @@ describe('not every image can be had', () => {
     ['text that is not base64', inJson('!!!!'), /not valid base64/],
     ['base64 that ends in the middle', inJson(base64.slice(0, 200)), /ends too early/],
     ['an empty text', inJson(''), /it is empty|returned 0 of 1/],
-    ['a scheme that is not http', documented('file:///etc/passwd'), /not an http\(s\) URL/],
+    [
+      'a scheme that is not http',
+      documented('file:///etc/passwd'),
+      /"file:\/\/\/etc\/passwd" is neither a URL nor an image/,
+    ],
+    ['words', documented('see the attached file'), /"see the attached file" is neither a URL nor an image/],
     ['fewer images than were asked for', { body: '{"code":0,"data":{"urls":[]}}' }, /returned 0 of 1 images/],
     [
       'only previews',
@@ -235,11 +297,13 @@ describe('not every image can be had', () => {
     const { exit, document, stderr, files } = await documentOf(answer);
     expect({ exit, files }).toEqual({ exit: 7, files: [] });
     expect(stderr).toMatch(/^error: 1 of 1 images? .* not saved$/m);
+    expect(stderr).not.toContain('imggen resume');
     expect(document).toMatchObject({ images: [], failed: [{ index: 1, reason: expect.stringMatching(reason) }] });
   });
 
-  test('more images than were asked for are saved too', async () => {
-    const { exit, stdout } = await answered(cats(3), ['-n', '2']);
+  test('more images than were asked for are saved too, with a warning', async () => {
+    const { exit, stdout, stderr } = await answered(cats(3), ['-n', '2']);
+    expect(stderr).toContain('warning: the API sent 3 images, and 2 were asked for');
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'a-cat-1.png\na-cat-2.png\na-cat-3.png\n' });
   });
 });

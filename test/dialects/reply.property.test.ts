@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { exitCodes, ImggenError } from '../../src/errors.ts';
 import { decodeDocument, mergeReplies, refusalWithoutDocument } from '../../src/dialects/reply.ts';
-import { BlobRef, type Document, type Reply } from '../../src/dialects/types.ts';
+import { type Document, InlineImage, type Reply } from '../../src/dialects/types.ts';
+import { numbered } from '../support/documents.ts';
 import { anyText, property } from '../support/properties.ts';
 
 const known = [
@@ -70,7 +71,7 @@ const { value, object } = fc.letrec<{ value: Document; object: Document }>((tie)
     fc.oneof(fc.constantFrom(0, -0, 1, 200, 429, Number.POSITIVE_INFINITY, -1, 0.5), fc.double({ noNaN: true })),
     word,
     anyText,
-    fc.nat({ max: 70 }).map((blob) => new BlobRef(blob)),
+    fc.nat({ max: 70 }).map(numbered),
     fc.array(tie('value'), { maxLength: 4 }),
     tie('object'),
   ),
@@ -105,7 +106,7 @@ const requestId = fc.option(anyText);
 /** The reply, or the refusal. Any other exception fails the test. */
 function decode(document: Document, status: number, requestId: string | null): Reply | ImggenError {
   try {
-    return decodeDocument(document, status, requestId);
+    return decodeDocument(document, { status, requestId, url: 'http://api.example/v1/image' });
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
     return error;
@@ -114,10 +115,12 @@ function decode(document: Document, status: number, requestId: string | null): R
 
 function expectReply(reply: Reply): void {
   for (const image of reply.images) {
-    if (image.kind === 'url') expect(image.url).toEqual(expect.stringMatching(/./s));
-    else expect(Number.isInteger(image.blob)).toBe(true);
+    if (image.kind === 'url') expect(image.url).toMatch(/^https?:/i);
+    else if (image.kind === 'none') expect(image.reason).toMatch(/neither a URL nor an image$/);
+    else expect(image.image).toBeInstanceOf(InlineImage);
   }
-  for (const [name, count] of Object.entries(reply.usage ?? {})) expect([name, typeof count]).toEqual([name, 'number']);
+  for (const [name, count] of Object.entries(reply.usage ?? {}))
+    expect([name, Number.isFinite(count)]).toEqual([name, true]);
   for (const text of [reply.expires, reply.taskId, reply.taskStatus, reply.requestId]) {
     expect(text === null || typeof text === 'string').toBe(true);
   }
@@ -147,21 +150,15 @@ describe('decodeDocument', () => {
   );
 
   property(
-    'refuses an envelope by its code, and finds every image of one that succeeded',
+    'refuses an envelope by its code if it has no image, and finds every image of any other',
     fc.property(
       fc.oneof(fc.constantFrom(0, '0', null), fc.integer(), anyText),
-      fc.array(
-        fc.oneof(
-          fc.webUrl(),
-          fc.nat({ max: 20 }).map((blob) => new BlobRef(blob)),
-        ),
-        { maxLength: 10 },
-      ),
+      fc.array(fc.oneof(fc.webUrl(), fc.nat({ max: 20 }).map(numbered)), { maxLength: 10 }),
       fc.constantFrom('urls', 'data', 'bare'),
       requestId,
       (code, images, shape, requestId) => {
         const entries = images.map((image): Document =>
-          image instanceof BlobRef ? { b64_json: image } : { url: image },
+          image instanceof InlineImage ? { b64_json: image } : { url: image },
         );
         const document: Document = {
           code,
@@ -169,14 +166,16 @@ describe('decodeDocument', () => {
           message: 'told',
         };
         const result = decode(document, 200, requestId);
-        const isRefused = code !== null && String(code) !== '0';
+        const isOdd = code !== null && String(code) !== '0';
+        const isRefused = isOdd && images.length === 0;
         expect(result instanceof ImggenError).toBe(isRefused);
         if (result instanceof ImggenError) return void expect(result.message).toContain('told');
         const expected = images.map((image) =>
-          image instanceof BlobRef ? { kind: 'inline', blob: image.blob } : { kind: 'url', url: image },
+          image instanceof InlineImage ? { kind: 'inline', image } : { kind: 'url', url: image },
         );
         expect(result.images).toEqual(expected);
         expect(result.requestId).toBe(requestId);
+        expect(result.warnings).toHaveLength(isOdd ? 1 : 0);
       },
     ),
   );
@@ -188,7 +187,7 @@ describe('mergeReplies', () => {
     fc.property(
       fc.array(fc.dictionary(fc.constantFrom('total_tokens', ...strange), fc.nat()), { maxLength: 4 }),
       (usages) => {
-        const { usage } = mergeReplies(usages.map((usage) => decodeDocument({ usage }, 200, null)));
+        const { usage } = mergeReplies(usages.map((usage) => decode({ usage }, 200, null) as Reply));
         const names = new Set(usages.flatMap(Object.keys));
         const sum = (name: string) =>
           usages.reduce((total, usage) => total + ((Object.hasOwn(usage, name) && usage[name]) || 0), 0);

@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest';
 import { readAnswer } from '../../src/dialects/answer.ts';
 import { SseReader } from '../../src/dialects/sse.ts';
 import type { Document } from '../../src/dialects/types.ts';
-import { anyEvent, expectSame, imagesOf, type Node, style, written } from '../support/documents.ts';
+import { anyEvent, collector, expectSame, imagesOf, type Node, style, written } from '../support/documents.ts';
 import { asRefusal, chunkSizes, cut, property, refusalOf } from '../support/properties.ts';
 
 /** A character that is one byte, and no end of a line. */
@@ -107,25 +107,14 @@ function writtenEvent({ node, style, name, blank, between }: Event): string {
   return `${name}${name === '' ? '' : '\n'}${data}\n${between}`;
 }
 
-async function read(text: string, sizes: readonly number[]): Promise<{ documents: Document[]; blobs: Buffer[] }> {
+async function read(text: string, sizes: readonly number[]): Promise<{ documents: Document[]; images: Buffer[] }> {
+  const { open, images } = collector();
   const documents: Document[] = [];
-  const blobs: Buffer[] = [];
-  let pieces: Uint8Array[] = [];
   async function* body() {
     yield* cut(Buffer.from(text), sizes);
   }
-  for await (const part of readAnswer(body())) {
-    if (part.kind === 'document') {
-      documents.push(part.document);
-    } else {
-      expect(part.blob).toBe(blobs.length);
-      pieces.push(part.bytes);
-      if (!part.last) continue;
-      blobs.push(Buffer.concat(pieces));
-      pieces = [];
-    }
-  }
-  return { documents, blobs };
+  for await (const document of readAnswer(body(), open)) documents.push(document);
+  return { documents, images };
 }
 
 describe('readAnswer of an event stream', () => {
@@ -145,9 +134,9 @@ describe('readAnswer of an event stream', () => {
         expect(result !== undefined).toBe(images <= 64);
         if (result === undefined) return;
         expect(result.documents).toHaveLength(events.length);
-        expect(result.blobs).toHaveLength(images);
+        expect(result.images).toHaveLength(images);
         for (const [index, { node }] of events.entries()) {
-          expectSame(result.documents[index], JSON.parse(written(node, 0)), result.blobs);
+          expectSame(result.documents[index], JSON.parse(written(node, 0)), result.images);
         }
       },
     ),
@@ -196,7 +185,7 @@ describe('readAnswer of an event stream', () => {
           for (; bytes < 64 << 20; bytes += chunk.length) yield chunk;
         }
         const reading = (async () => {
-          for await (const _ of readAnswer(endless()));
+          for await (const _ of readAnswer(endless(), collector().open));
         })();
         asRefusal(
           await reading.then(

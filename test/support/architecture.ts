@@ -24,7 +24,7 @@ const places = [
 const only: Readonly<Record<string, readonly string[]>> = {
   images: [],
   http: [],
-  dialects: ['request', 'http'],
+  dialects: ['request', 'http', 'images'],
   options: ['request', 'renditions'],
   terminal: ['files'],
   sandbox: ['request'],

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { BlobRef } from '../../src/dialects/types.ts';
+import type { OpenSink } from '../../src/dialects/answer.ts';
+import { InlineImage } from '../../src/dialects/types.ts';
 import { anyText, mulberry32 } from './properties.ts';
 
 /** A JSON value that still knows how often its keys stand in it, in which order, and how its numbers are written. */
@@ -30,6 +31,12 @@ const dataHeader = fc.oneof(
     'data:image/png;base64',
     'Data:image/png;base64,',
     ' data:;base64,',
+    'data:image/png,',
+    'DATA:image/svg+xml,%3C',
+    ' \t/9j/',
+    'UklGR',
+    'AAAAIGZ0eXBhdmlm',
+    'https:',
     'dat',
     'data',
     'data:',
@@ -159,12 +166,36 @@ function escaped(character: string, random: () => number): string {
   return result;
 }
 
-/** The text of the image that a value is; undefined for a value that is none. Written from NOTES, not from the code. */
+/** The text of the image that a value is; undefined for a value that is none. Written from the README, not from the code. */
 function imageText(key: string, value: string): string | undefined {
-  if (!value.startsWith('data:')) return key === 'b64_json' ? value : undefined;
-  const comma = value.indexOf(',');
-  if (comma === -1 || comma > 256) return undefined;
-  return /;[ \t\n\v\f\r]*base64[ \t\n\v\f\r]*,$/i.test(value.slice(0, comma + 1)) ? value.slice(comma + 1) : undefined;
+  const text = value.replace(/^[ \t\n\r]+/, '');
+  if (/^data:/i.test(text)) {
+    const comma = text.indexOf(',');
+    if (comma === -1 || comma > 256) return undefined;
+    const isImage = /^data:image\/|;[ \t\n\v\f\r]*base64[ \t\n\v\f\r]*,$/i.test(text.slice(0, comma + 1));
+    return isImage ? text.slice(comma + 1) : undefined;
+  }
+  if (/^https?:/i.test(text)) return undefined;
+  const isPlain = key === 'b64_json' || /^(iVBORw0KGgo|\/9j\/|UklGR|R0lGOD|AAAA.GZ0eXBhdmlm)/.test(text);
+  return isPlain ? text : undefined;
+}
+
+/** Sinks that keep the texts of images; each image stands in its document by its number. */
+export function collector(): { open: OpenSink; images: Buffer[] } {
+  const images: Buffer[] = [];
+  const open: OpenSink = () => {
+    const pieces: Uint8Array[] = [];
+    return Promise.resolve({
+      write: async (text) => void pieces.push(Buffer.from(text)),
+      end: async () => numbered(images.push(Buffer.concat(pieces)) - 1),
+    });
+  };
+  return { open, images };
+}
+
+/** An image that stands for its number. */
+export function numbered(index: number): InlineImage {
+  return new InlineImage({ reason: String(index) });
 }
 
 /** The image texts of a node, in the order of their arrival. */
@@ -182,28 +213,29 @@ export function imagesOf(node: Node, key = ''): string[] {
 }
 
 /**
- * Whether a document is what JSON.parse gives, each image in it replaced by a reference to the blob with its text.
- * @param blobs the blobs' bytes, by number
+ * Whether a document is what JSON.parse gives, each image in it replaced by a reference to its text.
+ * @param images the texts of the images, by number
  */
-export function expectSame(actual: unknown, parsed: unknown, blobs: readonly Buffer[], key = ''): void {
+export function expectSame(actual: unknown, parsed: unknown, images: readonly Buffer[], key = ''): void {
   if (typeof parsed === 'string') {
     const image = imageText(key, parsed);
     if (image === undefined) return void expect(actual).toBe(parsed);
-    expect(actual).toBeInstanceOf(BlobRef);
-    return expectBytes(blobs[(actual as BlobRef).blob], image);
+    expect(actual).toBeInstanceOf(InlineImage);
+    const { outcome } = actual as InlineImage;
+    return expectBytes(images[Number('reason' in outcome && outcome.reason)], image);
   }
   if (typeof parsed !== 'object' || parsed === null) return void expect(actual).toBe(parsed);
   expect(Array.isArray(actual)).toBe(Array.isArray(parsed));
   expect(Object.getPrototypeOf(actual)).toBe(Object.getPrototypeOf(parsed));
   expect(Object.keys(actual as object)).toEqual(Object.keys(parsed));
   for (const [name, value] of Object.entries(parsed)) {
-    expectSame((actual as Record<string, unknown>)[name], value, blobs, Array.isArray(parsed) ? '' : name);
+    expectSame((actual as Record<string, unknown>)[name], value, images, Array.isArray(parsed) ? '' : name);
   }
 }
 
-/** A blob is its text as it is meant; of a text beyond ASCII it is enough that it is not base64. */
-export function expectBytes(blob: Buffer | undefined, image: string): void {
-  const found = blob?.toString('latin1');
+/** The text of an image comes unescaped; of a text beyond ASCII it is enough that it is not base64. */
+export function expectBytes(text: Buffer | undefined, image: string): void {
+  const found = text?.toString('latin1');
   if (/^[\0-\x7f]*$/.test(image)) expect(found).toBe(image);
   else expect(found).toMatch(/[\0\x80-\xff]/);
 }

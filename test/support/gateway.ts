@@ -13,7 +13,7 @@ export interface SeenRequest {
   body: string;
 }
 
-/** An answer by hand. In a text, `{{origin}}` is the gateway's origin and `{{cat.png}}` an image in base64. */
+/** An answer by hand. In a text, `{{origin}}` is the gateway's origin, `{{host}}` its host and `{{cat.png}}` an image in base64. */
 export interface Answer {
   status?: number;
   headers?: Record<string, string>;
@@ -135,6 +135,7 @@ async function give(
 function filled(text: string, origin: string): string {
   return text
     .replaceAll('{{origin}}', origin)
+    .replaceAll('{{host}}', new URL(origin).host)
     .replace(/\{\{([\w.-]+)\}\}/g, (mark, name: string) => (isImage(name) ? image(name).toString('base64') : mark));
 }
 
