@@ -37,7 +37,7 @@ export function decodeDocument(document: Document, origin: Origin): Reply {
   if (!isFields(document)) throw new ImggenError('bad_answer', 'the answer is not a JSON object');
   const requestId = text(document.request_id) ?? origin.requestId;
   const found = imagesIn(document, origin.url);
-  const isPreview = /\.partial_image$/.test(word(document.type));
+  const isPreview = word(document.type).endsWith('.partial_image');
   const images = isPreview ? [] : found;
   const hasImages = images.some(({ kind }) => kind !== 'none');
   const complaint = complaintOf(document);
