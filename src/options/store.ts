@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
+import { isObject, lineOfMistake } from '../json.ts';
 import type { ConfigFile, StoredValues } from './types.ts';
 
 const fileName = 'config.json';
@@ -35,18 +36,6 @@ export async function readConfig(directory: string): Promise<ConfigFile> {
   return split(parsed, path);
 }
 
-/** JSON.parse does not always say where it stopped, so a tolerant parser looks for the line. */
-async function lineOfMistake(text: string): Promise<number> {
-  const { parse } = await import('jsonc-parser');
-  const errors: { offset: number }[] = [];
-  try {
-    parse(text, errors as never, { disallowComments: true, allowTrailingComma: false });
-  } catch {
-    // Nested beyond what the parser's recursion holds: the line is then that of the end.
-  }
-  return text.slice(0, errors[0]?.offset ?? text.length).split('\n').length;
-}
-
 function split(parsed: unknown, path: string): ConfigFile {
   if (!isObject(parsed)) throw new ImggenError('config', `${path} does not hold a JSON object`);
   const { profiles = {}, ...values } = parsed;
@@ -71,10 +60,6 @@ function scalars(values: Record<string, unknown>, path: string, prefix: string):
     }
   }
   return values as StoredValues;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

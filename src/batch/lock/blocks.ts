@@ -1,5 +1,6 @@
 import { eachLine } from '../../files/lines.ts';
-import { isEntry, isObject } from './entry.ts';
+import { isObject, parsed } from '../../json.ts';
+import { isEntry } from './entry.ts';
 import type { LockEntry } from './types.ts';
 
 /** What stands before the jobs and after them, without white space. */
@@ -49,12 +50,4 @@ function keepBlock(text: string, keep: (key: string, entry: LockEntry) => void):
   if (job === undefined || others.length > 0 || !isEntry(job[1])) return false;
   keep(job[0], job[1]);
   return true;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../../json.ts';
 import type { LockEntry, LockedFile } from './types.ts';
 
 /** An entry as one line of JSON, its members always in the same order. */
@@ -46,10 +47,6 @@ export function isEntry(value: unknown): value is LockEntry {
       (isObject(value.usage) && Object.values(value.usage).every((count) => typeof count === 'number'))) &&
     [value.originals, value.outputs].every((files) => Array.isArray(files) && files.every(isFile))
   );
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isFile(value: unknown): value is LockedFile {

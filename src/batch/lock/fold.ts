@@ -1,6 +1,7 @@
 import { usageError } from '../../errors.ts';
 import { eachLine } from '../../files/lines.ts';
-import { compactEntry, isEntry, isObject } from './entry.ts';
+import { isObject, parsed } from '../../json.ts';
+import { compactEntry, isEntry } from './entry.ts';
 import type { Begun, LockLine } from './types.ts';
 import { type Owner, ownerAfter } from '../../files/owner.ts';
 
@@ -99,15 +100,6 @@ function isLine(value: unknown): value is LockLine {
       return typeof value.key === 'string';
     default:
       return false;
-  }
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    // What the line would have said did not happen yet.
-    return undefined;
   }
 }
 

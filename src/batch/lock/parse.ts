@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ImggenError, messageOf } from '../../errors.ts';
-import { isEntry, isObject } from './entry.ts';
+import { isObject } from '../../json.ts';
+import { isEntry } from './entry.ts';
 import type { LockEntry } from './types.ts';
 
 /** What git, Mercurial and others put around the two sides of a conflict. */
