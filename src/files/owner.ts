@@ -2,33 +2,33 @@ import { randomBytes } from 'node:crypto';
 import { statSync, utimesSync } from 'node:fs';
 import { appendLine } from './lines.ts';
 
-/** The machine and process that imggen runs on. */
+/** This machine and process. */
 export interface Machine {
-  /** The host's, and what tells apart those on it that count their processes each for themselves. */
+  /** The host's name and, where the system has them, its namespace of process ids: containers may share a host name. */
   readonly name: string;
   pid: number;
-  /** Whether a process of this machine exists. */
+  /** Whether this machine has a process of that id. */
   isRunning(pid: number): boolean;
 }
 
-/** Who works on a file of the journal. A process id alone says little when several machines share a state directory. */
+/** The process that works on a log. Machines may share a directory, so a process id alone is not enough. */
 export interface Owner {
   host: string;
   pid: number;
-  /** Tells two owners apart that have the same process id. */
+  /** Random: tells owners with the same process id apart. */
   token: string;
 }
 
-/** What tells whose a file is. */
+/** A line of a log that changes its owner. */
 export type OwnerEntry =
-  /** Another process takes it over from an owner that is gone (null: from one that had finished, or from nobody). */
+  /** A take-over. `from` is the token of the owner that is gone; null where there was none. */
   | { type: 'claimed'; owner: Owner; from: string | null }
-  /** The owner has done what it could. */
+  /** The owner is done. */
   | { type: 'released'; token: string };
 
-/** A living owner shows itself by the file's time, this often, in milliseconds. */
+/** Milliseconds between two heartbeats: a living owner updates the file's time. */
 const heartbeatMs = 10_000;
-/** An owner that was silent for this long, in milliseconds, is gone, even if its process id is in use. */
+/** Milliseconds without a heartbeat after which an owner is gone, even if its process id is in use. */
 const silentMs = 60_000;
 
 /** This process as the owner of a file. */
@@ -36,33 +36,33 @@ export function newOwner({ name, pid }: Machine): Owner {
   return { host: name, pid, token: randomBytes(8).toString('hex') };
 }
 
-/** Whether an owner still works on a file. Of another machine only the file's time tells. */
+/** Whether an owner still works on a file. For another machine only the heartbeat counts. */
 export function isAlive(owner: Owner | null, path: string, machine: Machine): boolean {
   const lastSeen = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
   if (owner === null || lastSeen === undefined) return false;
   if (Date.now() - lastSeen > silentMs) return false;
   if (owner.host !== machine.name) return true;
-  // One that has this process's own id is a process of before.
+  // An owner with this process's own id is an earlier process.
   return owner.pid !== machine.pid && machine.isRunning(owner.pid);
 }
 
-/** The host of an owner as a person knows it. */
+/** An owner's host as people know it, without the namespace of its process ids. */
 export function hostOf({ host }: Owner): string {
   return host.replace(/ pid:\[\d+\]$/, '');
 }
 
-/** Whose a file is after one more entry of it. */
+/** The owner after one more line. */
 export function ownerAfter(owner: Owner | null, entry: OwnerEntry): Owner | null {
-  // Of several that claim at once the first in the file wins: the others name an owner that is no more.
+  // If several processes claim at once the first line wins: the others name an owner that is no longer the owner.
   if (entry.type === 'claimed') return (owner?.token ?? null) === entry.from ? entry.owner : owner;
   return owner?.token === entry.token ? null : owner;
 }
 
 /**
- * Takes a file over from an owner that is gone, by a line at its end. Returns what the file tells then; undefined when
- * another process has it, or was quicker, or `read` finds nothing. Throws what the file system throws.
+ * Takes a log over from an owner that is gone, by a line at its end. Returns the state of the log with that line;
+ * undefined when another process owns it or was quicker, or `read` returns nothing. Throws what the file system throws.
  *
- * @param read the file as it is at that moment; undefined when it is none that can be taken over
+ * @param read the current state of the log; undefined when it cannot be taken over
  */
 export function takeOver<State extends { owner: Owner | null }>(
   path: string,
@@ -78,7 +78,7 @@ export function takeOver<State extends { owner: Owner | null }>(
   return after?.owner?.token === owner.token ? after : undefined;
 }
 
-/** Shows that the owner of a file lives until clearInterval() is called; the process does not stay for it. */
+/** Starts the heartbeat of a file's owner. clearInterval() ends it; it does not keep the process alive. */
 export function startHeartbeat(path: string, onFailure: (error: unknown) => void): NodeJS.Timeout {
   return setInterval(() => {
     try {

@@ -51,7 +51,7 @@ async function recoverImage(image: RunImage, log: RunLog, names: TargetNames, pl
     const { value: path } = names.candidates(names.naming.targets[index - 1], stored.facts.format).next();
     const facts = await inspectFile(path);
     if (facts?.sha256 === stored.facts.sha256) return log.add({ type: 'saved', index, path, facts });
-    image.stored = null;
+    log.add({ type: 'unstored', index });
   }
   if (!source || !('url' in source)) log.add({ type: 'lost', index, reason: 'its bytes are gone' });
 }

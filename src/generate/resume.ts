@@ -34,7 +34,7 @@ export async function resumeRun(
   const place = partPlace(names, services.state);
   const receiver = new AnswerReceiver(place, id);
   try {
-    if (again) for (const image of run.images) image.lost = image.unmade = null;
+    if (again) log.add({ type: 'retried' });
     await recover(log, names, place);
     if (run.answered?.pending) {
       const { sources: _sources, ...pending } = run.answered;

@@ -1,39 +1,30 @@
+import { valuesOf } from '../files/lines.ts';
 import { ownerAfter } from '../files/owner.ts';
-import type { Asked, Entry, Outcome, Run, RunImage } from './types.ts';
+import { isObject } from '../json.ts';
+import type { Asked, Entry, OpenRun, Outcome, Run, RunImage } from './types.ts';
 
-/** The entries of a run's file. A line that was cut off by a crash is passed over; so is what a later version adds. */
-export function parseEntries(text: string): Entry[] {
-  const entries: Entry[] = [];
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    try {
-      const entry = JSON.parse(line) as Entry;
-      if (typeof entry === 'object' && entry !== null && typeof entry.type === 'string') entries.push(entry);
-    } catch {
-      // Only the last line of a process that died can be incomplete, and what it would have said did not happen yet.
-    }
-  }
-  return entries;
-}
+type OpenImage = OpenRun['images'][number];
 
-/** A run from its entries; undefined when the first line, what was asked, is not there or not as it must be. */
-export function foldRun(entries: readonly Entry[]): Run | undefined {
+/** A run from the text of its file; undefined when the first line is not a valid `asked`. */
+export function foldRun(text: string): OpenRun | undefined {
+  // What a later version adds has another type, and apply() passes over it.
+  const entries = valuesOf(text).filter((value): value is Entry => isObject(value) && typeof value.type === 'string');
   const [asked] = entries;
   if (asked?.type !== 'asked' || asked.version !== 1) return undefined;
   const texts = [asked.run, asked.at, asked.baseUrl, asked.model, asked.prompt, asked.owner?.token];
-  if (texts.some((text) => typeof text !== 'string')) return undefined;
+  if (texts.some((each) => typeof each !== 'string')) return undefined;
   const run = newRun(asked);
   for (const entry of entries) apply(run, entry);
   return run;
 }
 
-/** A run of which no more is known than what was asked. */
-export function newRun(asked: Asked): Run {
+/** A run of which only the request is known. */
+export function newRun(asked: Asked): OpenRun {
   return { asked, answered: null, images: [], documents: [], owner: asked.owner, problem: null, outcome: 'unknown' };
 }
 
-/** Changes a run by what an entry says. */
-export function apply(run: Run, entry: Entry): void {
+/** Applies one entry to a run. */
+export function apply(run: OpenRun, entry: Entry): void {
   switch (entry.type) {
     case 'asked':
       break;
@@ -48,6 +39,9 @@ export function apply(run: Run, entry: Entry): void {
     case 'stored':
       imageOf(run, entry.index).stored = { part: entry.part, facts: entry.facts };
       break;
+    case 'unstored':
+      imageOf(run, entry.index).stored = null;
+      break;
     case 'saved':
       imageOf(run, entry.index).saved = { path: entry.path, facts: entry.facts };
       break;
@@ -60,6 +54,9 @@ export function apply(run: Run, entry: Entry): void {
     case 'lost':
       imageOf(run, entry.index).lost = entry.reason;
       break;
+    case 'retried':
+      for (const image of run.images) image.lost = image.unmade = null;
+      break;
     case 'document':
       run.documents.push(entry.text);
       break;
@@ -71,32 +68,41 @@ export function apply(run: Run, entry: Entry): void {
   run.outcome = outcomeOf(run);
 }
 
-function imageOf(run: Run, index: number): RunImage {
+function imageOf(run: OpenRun, index: number): OpenImage {
   for (let next = run.images.length + 1; next <= index; next += 1) run.images.push(newImage(next));
-  return run.images[index - 1] as RunImage;
+  return run.images[index - 1] as OpenImage;
 }
 
-function newImage(index: number): RunImage {
+function newImage(index: number): OpenImage {
   return { index, source: null, stored: null, saved: null, made: null, unmade: null, lost: null };
 }
 
-function outcomeOf({ answered, images, asked, problem }: Run): Outcome {
+function outcomeOf(run: Run): Outcome {
+  const { answered, images, asked, problem } = run;
   if (answered === null) return problem?.state ?? 'unknown';
   const saved = images.filter((image) => image.saved !== null && !lacksResult(image, asked)).length;
-  return !answered.pending && saved >= asked.n && saved === images.length ? 'saved' : 'incomplete';
+  return !answered.pending && shortBy(run) === 0 && saved === images.length ? 'saved' : 'incomplete';
 }
 
-/** The images of a run that may still be had. */
+/**
+ * How many of the images that were asked for the answer does not have, from 0. It is 0 as long as there is no answer
+ * and while a task is pending: then nobody can tell.
+ */
+export function shortBy({ asked, answered, images }: Run): number {
+  return answered === null || answered.pending ? 0 : Math.max(0, asked.n - images.length);
+}
+
+/** The images of a run that are not saved and may still be had. */
 export function missingImages({ images }: Run): RunImage[] {
   return images.filter(({ saved, lost }) => saved === null && lost === null);
 }
 
-/** The images of a run that are saved, and from which what was asked for can still be made. */
+/** The saved images of a run whose result can still be made. */
 export function unmadeImages({ images, asked }: Run): RunImage[] {
   return images.filter((image) => image.saved !== null && image.unmade === null && lacksResult(image, asked));
 }
 
 /** To stdout goes the result at once. */
-function lacksResult({ saved, made }: RunImage, { edit }: Asked): boolean {
+function lacksResult({ saved, made }: RunImage, { edit }: Run['asked']): boolean {
   return edit !== undefined && made === null && saved?.path !== '-';
 }

@@ -1,34 +1,38 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { ImggenError, messageOf } from '../errors.ts';
 import { apply, newRun } from './fold.ts';
-import { syncDirectory, writeLine } from '../files/lines.ts';
+import { makeDirectory, syncDirectory } from '../files/directory.ts';
+import { writeLine } from '../files/lines.ts';
 import { type Machine, newOwner, startHeartbeat, takeOver } from '../files/owner.ts';
-import { readRun, runPath, runsDirectory } from './read.ts';
-import type { Asked, Entry, Run } from './types.ts';
+import { openRun, runPath, runsDirectory } from './read.ts';
+import type { Asked, Entry, OpenRun, Run } from './types.ts';
 
-/** Entries that must be on the disk before the next step: what was asked before the POST, what came before a download. */
+/** Entries that are fsynced before the next step: `asked` before the POST, `answered` before a download. */
 const durable: readonly Entry['type'][] = ['asked', 'answered'];
 
 /**
- * One run's file, to which this process adds what happens. Each entry is one line, written by one call, so that a
- * process that is killed leaves whole lines, and several processes can add to one file.
+ * The file of a run that this process works on. Each entry is one line, written by one call, so that a process that is
+ * killed leaves whole lines, and several processes can add to one file.
  *
- * A journal that fails must not cost an image: after the first failure it is silent and `onFailure` is told.
+ * A journal that fails must not cost an image: after the first failure, which goes to `onFailure`, it writes no more.
  */
 export class RunLog {
-  /** The run as the entries tell it, also when the file has failed. */
-  readonly run: Run;
+  readonly #run: OpenRun;
   readonly #onFailure: (error: unknown) => void;
   #file: number | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  private constructor(run: Run, onFailure: (error: unknown) => void) {
-    this.run = run;
+  private constructor(run: OpenRun, onFailure: (error: unknown) => void) {
+    this.#run = run;
     this.#onFailure = onFailure;
   }
 
-  /** Begins a run's file with what is asked, on the disk when it returns. Files are for their owner alone (0600, 0700). */
+  /** The run with all its entries so far, also after the file has failed. It changes with each of them. */
+  get run(): Run {
+    return this.#run;
+  }
+
+  /** Begins a run's file, on the disk when it returns. Only its user can read it (0600 in 0700). */
   static begin(
     state: string,
     asked: Omit<Asked, 'type' | 'version' | 'owner'>,
@@ -39,7 +43,7 @@ export class RunLog {
     const log = new RunLog(newRun(first), onFailure);
     log.#guard(() => {
       const directory = runsDirectory(state);
-      makeDirectory(directory);
+      makeDirectory(directory, 0o700);
       log.#open(runPath(state, asked.run), 'ax');
       log.add(first);
       syncDirectory(directory);
@@ -48,13 +52,13 @@ export class RunLog {
   }
 
   /**
-   * Takes over a run whose owner is gone; undefined when another process has it, or the file is not a run's.
-   * Throws ImggenError `output` when the file cannot be written: without it two processes could do the same work.
+   * Takes over a run whose owner is gone; undefined when another process owns it, or the file is not a run's. Throws
+   * ImggenError `output` when the file cannot be written: without a claim two processes could do the same work.
    */
   static claim(state: string, id: string, machine: Machine, onFailure: (error: unknown) => void): RunLog | undefined {
     const path = runPath(state, id);
     try {
-      const run = takeOver(path, machine, () => readRun(state, id));
+      const run = takeOver(path, machine, () => openRun(state, id));
       if (!run) return undefined;
       const log = new RunLog(run, onFailure);
       log.#open(path, 'a');
@@ -64,8 +68,9 @@ export class RunLog {
     }
   }
 
+  /** Adds an entry to the run and to its file. */
   add(entry: Entry): void {
-    apply(this.run, entry);
+    apply(this.#run, entry);
     this.#guard(() => {
       if (this.#file === undefined) return;
       writeLine(this.#file, JSON.stringify(entry));
@@ -73,9 +78,9 @@ export class RunLog {
     });
   }
 
-  /** The last entry: whoever comes next need not wait for this process. */
+  /** The last entry: another process can take the run over at once. */
   release(): void {
-    if (this.run.owner) this.add({ type: 'released', token: this.run.owner.token });
+    if (this.#run.owner) this.add({ type: 'released', token: this.#run.owner.token });
     this.#close();
   }
 
@@ -103,17 +108,5 @@ export class RunLog {
     const file = this.#file;
     this.#file = undefined;
     closeSync(file);
-  }
-}
-
-/** Node's own `recursive` never ends in places where no directory can be made, such as /proc. */
-function makeDirectory(directory: string): void {
-  if (existsSync(directory)) return;
-  const above = dirname(directory);
-  if (above !== directory) makeDirectory(above);
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }

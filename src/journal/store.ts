@@ -24,7 +24,7 @@ export function listRuns(state: string): string[] {
     .reverse();
 }
 
-/** The run of an id, or of the start of one when it is the only one. Throws ImggenError `usage`. */
+/** The run of an id, or of the start of exactly one id. Throws ImggenError `usage` when there is none or are several. */
 export function findRun(state: string, id: string): Run {
   const ids = listRuns(state);
   const matches = ids.includes(id) ? [id] : ids.filter((known) => known.startsWith(id));
@@ -34,12 +34,12 @@ export function findRun(state: string, id: string): Run {
   return run;
 }
 
-/** Whether a process works on a run at this moment. */
+/** Whether a living process works on a run. */
 export function isRunning(state: string, { owner, asked }: Run, machine: Machine): boolean {
   return isAlive(owner, runPath(state, asked.run), machine);
 }
 
-/** Whether a run may have something to finish: images that are missing, or an owner that went without a word. */
+/** Whether `imggen resume` may find something to do: an owner that died, a pending task, missing images or results. */
 export function isUnfinished(run: Run): boolean {
   return (
     run.owner !== null ||
@@ -50,8 +50,8 @@ export function isUnfinished(run: Run): boolean {
 }
 
 /**
- * Removes old runs: those of more than `days` days, and of the others the oldest finished ones beyond `keep`.
- * Nothing that a living process works on. Returns how many were removed.
+ * Removes runs older than `days` days, and of the others the oldest finished ones beyond `keep`. A run that a living
+ * process works on stays. Returns how many were removed. Throws ImggenError `output` when one cannot be removed.
  */
 export function pruneRuns(
   state: string,
@@ -66,24 +66,25 @@ export function pruneRuns(
     if (!isOld && position < keep) continue;
     const run = readRun(state, id);
     if (run && (isRunning(state, run, machine) || (!isOld && isUnfinished(run)))) continue;
+    const path = runPath(state, id);
     try {
-      rmSync(runPath(state, id), { force: true });
+      rmSync(path, { force: true });
     } catch (error) {
-      throw new ImggenError('output', `cannot remove ${runPath(state, id)}`, { cause: messageOf(error) });
+      throw new ImggenError('output', `cannot remove ${path}`, { cause: messageOf(error) });
     }
     removed += 1;
   }
   return removed;
 }
 
-/** Whether pruneRuns would find something, told by the names alone. */
+/** Whether pruneRuns may find something to remove, by the names alone. */
 export function isPruneDue(state: string, { days, keep }: { days: number; keep: number }, now: Date): boolean {
   const ids = listRuns(state);
   const last = ids.at(-1);
   return ids.length > keep || (last !== undefined && last < idTime(new Date(now.getTime() - days * dayMs)));
 }
 
-/** The start of the ids of runs that began at a time. */
+/** The start of the id of a run that begins at a time. */
 export function idTime(at: Date): string {
   return at.toISOString().slice(0, 23).replace(/[-:.]/g, '');
 }

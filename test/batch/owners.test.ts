@@ -4,10 +4,10 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { NotBegun, SharedPace } from '../../src/batch/run/pace.ts';
 import { drawing, Project, prompts } from '../support/batch.ts';
-import { type Answer, cats, documented, gateway } from '../support/gateway.ts';
+import { type Answer, cats, documented, gateway, silence } from '../support/gateway.ts';
 import { image } from '../support/images.ts';
-import { imggen } from '../support/imggen.ts';
-import { after } from '../support/puppet.ts';
+import { imggen, start } from '../support/imggen.ts';
+import { after, event } from '../support/puppet.ts';
 
 const gone: Answer = { status: 500 };
 const mine = 'drawn by hand';
@@ -113,6 +113,30 @@ test('an image that a killed run had named and not noted is its own', async () =
   expect((await project.run()).exit).toBe(0);
   expect(api.posts()).toHaveLength(1);
   expect(project.images).toEqual(['hero-1.original.png', 'hero-1.png', 'hero-2.original.png', 'hero-2.png']);
+  expect(await project.check()).toEqual([]);
+});
+
+test('what an earlier unfinished run saved is the job’s own after a kill of the next', async () => {
+  const half = '{"created":1,"data":[{"b64_json":"{{cat.png}}"},{"b64_json":"iVBOR';
+  const killed = event();
+  const api = await gateway({
+    generation: drawing((_prompt, times) => {
+      if (times === 1) return { body: half, broken: 'end' };
+      if (times > 2) return undefined;
+      killed.happen();
+      return silence();
+    }),
+  });
+  const project = new Project({ images: [{ prompt: 'x', name: 'pair', count: 2 }] }, { server: api });
+  expect((await project.run()).exit).toBe(7);
+  expect(project.images).toEqual(['pair-1.png']);
+  const running = start(['batch', project.file], project.setup());
+  await killed.happened;
+  running.kill('SIGKILL');
+  await running.end;
+  const { exit, stderr } = await project.run();
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: expect.not.stringContaining('does not know it') });
+  expect(project.images).toEqual(['pair-1.png', 'pair-2.png']);
   expect(await project.check()).toEqual([]);
 });
 

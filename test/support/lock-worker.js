@@ -1,5 +1,5 @@
-// A process that works on a lock file: bundled by the tests of the lock, started by them, and killed.
-// Arguments: a mode, the lock file, and what the mode takes. Whatever it prints has happened.
+// A process that works on a lock file, for tests that kill it.
+// Arguments: a mode, the lock file, and what the mode takes. What it prints has happened.
 import { mkdirSync, rmdirSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { LockLog } from '../../src/batch/lock/log.ts';
 const [mode, lockPath, ...rest] = process.argv.slice(2);
 const machine = { name: hostname(), pid: process.pid, isRunning };
 
-const modes = { jobs, turns, hold, view, memory, rate };
+const modes = { jobs, turns, hold, view };
 try {
   await modes[mode]();
 } catch (error) {
@@ -16,11 +16,11 @@ try {
   process.exitCode = error.exit ?? 1;
 }
 
-/** Does the jobs from one number to before another that are not done, two at a time, and closes after every few. */
+/** Does the jobs from one number to before another, two at a time, unless they are done; closes after each batch. */
 async function jobs() {
   const [from, to, batch] = rest.map(Number);
   for (let start = from; start < to; start += batch) {
-    const log = LockLog.open(lockPath, machine);
+    const log = await LockLog.open(lockPath, machine);
     const due = Array.from({ length: Math.min(batch, to - start) }, (_, k) => `out/${start + k}.png`).filter(
       (key) => !log.entries.has(key),
     );
@@ -32,14 +32,14 @@ async function jobs() {
 }
 
 async function job(log, key) {
-  const run = `${log.pending.get(key)?.run ?? `run-${process.pid}`}`;
+  const run = log.pending.get(key)?.at(-1)?.run ?? `run-${process.pid}`;
   if (!log.pending.has(key)) await log.begun(key, `fingerprint of ${key}`, run);
   say({ begun: key });
   log.done(key, entry(key, run));
   say({ done: key });
 }
 
-/** Adds jobs one by one, each in a turn of its own: whoever has the lock file must be alone. */
+/** Adds jobs one by one, each in a turn of its own; the directory shows that the owner is alone. */
 async function turns() {
   const [name, count] = [rest[0], Number(rest[1])];
   for (let turn = 0; turn < count; turn += 1) {
@@ -55,66 +55,25 @@ async function turns() {
 async function whenFree() {
   for (;;) {
     try {
-      return LockLog.open(lockPath, machine);
+      return await LockLog.open(lockPath, machine);
     } catch (error) {
       if (!error.message?.startsWith('another imggen batch')) throw error;
-      await setTimeout(Math.random() * 4);
+      await setTimeout(2);
     }
   }
 }
 
 /** Begins one job and waits to be killed. */
 async function hold() {
-  const log = LockLog.open(lockPath, machine);
+  const log = await LockLog.open(lockPath, machine);
   await log.begun('held.png', 'f', 'run-held');
   say({ held: process.pid });
   await setTimeout(60_000);
 }
 
-function view() {
-  const { entries, pending } = LockLog.view(lockPath, rest[0] ? { base: rest[0] } : {});
+async function view() {
+  const { entries, pending } = await LockLog.view(lockPath, rest[0] ? { base: rest[0] } : {});
   say({ entries: Object.fromEntries(entries), pending: Object.fromEntries(pending) });
-}
-
-/** The bytes of heap that an entry takes when the file is open. */
-function memory() {
-  globalThis.gc();
-  const before = process.memoryUsage().heapUsed;
-  const { entries } = LockLog.view(lockPath);
-  globalThis.gc();
-  say({
-    bytes: (process.memoryUsage().heapUsed - before) / entries.size,
-    size: entries.size,
-    peak: process.resourceUsage().maxRSS,
-  });
-}
-
-/** Time and processor time of so many jobs, so many at once, in milliseconds. */
-async function rate() {
-  const [count, atOnce] = rest.map(Number);
-  const log = LockLog.open(lockPath, machine);
-  const start = performance.now();
-  const cpu = process.cpuUsage();
-  let next = 0;
-  const worker = async () => {
-    while (next < count) {
-      const key = `out/${next++}.png`;
-      await log.begun(key, 'f'.repeat(64), 'run');
-      log.done(key, entry(key, 'run'));
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  const jobsMs = performance.now() - start;
-  const { user, system } = process.cpuUsage(cpu);
-  await log.close();
-  const all = process.cpuUsage(cpu);
-  say({
-    jobsMs,
-    cpuMs: (user + system) / 1000,
-    closeMs: performance.now() - start - jobsMs,
-    allCpuMs: (all.user + all.system) / 1000,
-    peak: process.resourceUsage().maxRSS,
-  });
 }
 
 function entry(key, run) {

@@ -1,21 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { onTestFinished } from 'vitest';
 import type { LockEntry } from '../../src/batch/lock/types.ts';
 import type { Machine } from '../../src/files/owner.ts';
 
-/** A process of this machine, of those that are in `alive`. */
+/** A process of this machine, one of those in `alive`. */
 export function processOf(alive: Set<number>, pid: number): Machine {
   alive.add(pid);
   return { name: hostname(), pid, isRunning: (other) => alive.has(other) };
 }
 
-/** What is known of a job that is done. */
+/** The entry of a job that is done. */
 export function lockEntry(path: string, changes: Partial<LockEntry> = {}): LockEntry {
   return {
     fingerprint: 'f'.repeat(64),
@@ -32,30 +29,16 @@ export function lockEntry(path: string, changes: Partial<LockEntry> = {}): LockE
   };
 }
 
-/** A fresh directory, removed when the test is over. */
-export function directory(): string {
-  const path = mkdtempSync(join(tmpdir(), 'imggen-lock-'));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 /** Bundles the program that works on a lock file into a directory. Returns its path. */
 export async function bundleWorker(into: string): Promise<string> {
   const outfile = join(into, 'lock-worker.mjs');
-  const entry = fileURLToPath(new URL('lock-worker.js', import.meta.url));
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    logLevel: 'warning',
-  });
+  const entryPoints = [fileURLToPath(new URL('lock-worker.js', import.meta.url))];
+  const how = { bundle: true, platform: 'node', format: 'esm', target: 'node20.19', logLevel: 'warning' } as const;
+  await build({ entryPoints, outfile, ...how, external: ['jsonc-parser'] });
   return outfile;
 }
 
-/** What a worker printed: each line is a thing that happened. A line that was cut off by a kill is left out. */
+/** What a worker printed: each line has happened. A line that a kill cut off is left out. */
 export interface Said {
   begun?: string;
   done?: string;
@@ -68,35 +51,26 @@ export interface Said {
 export function runWorker(
   program: string,
   args: readonly string[],
-  options: { uid?: number; flags?: readonly string[] } = {},
+  how: { uid?: number } = {},
 ): { exit: number | null; said: Said[] } {
-  const { flags = [], ...how } = options;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, program, ...args], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-    ...how,
-  });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', ...how });
   if (stderr !== '') throw new Error(stderr);
   return { exit: status, said: linesOf(stdout) };
 }
 
-interface Worker {
-  child: ChildProcess;
-  /** Kept when it says its first word, or ends. */
-  speaks: Promise<unknown>;
-  /** What it said until its end. */
-  over: Promise<Said[]>;
-}
-
-/** Starts a worker, to be killed. */
-export function startWorker(program: string, args: readonly string[]): Worker {
+/** Starts a worker. `over` has what it said until its end; `onLine` gets the number of lines so far. */
+export function startWorker(
+  program: string,
+  args: readonly string[],
+  onLine: (count: number, child: ChildProcess) => void = () => {},
+): { child: ChildProcess; over: Promise<Said[]> } {
   const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
-  child.stdout.on('data', (chunk: Buffer) => void (text += chunk.toString()));
-  const over = new Promise<Said[]>((resolve) => {
-    child.on('close', () => resolve(linesOf(text)));
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    onLine(text.split('\n').length - 1, child);
   });
-  return { child, over, speaks: Promise.race([once(child.stdout, 'data'), over]) };
+  return { child, over: new Promise((resolve) => child.on('close', () => resolve(linesOf(text)))) };
 }
 
 function linesOf(text: string): Said[] {

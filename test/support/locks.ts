@@ -1,18 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll } from 'vitest';
-import { ImggenError } from '../../src/errors.ts';
-import { compactEntry } from '../../src/batch/lock/entry.ts';
-import { writeLock } from '../../src/batch/lock/file.ts';
-import { LockTexts } from '../../src/batch/lock/texts.ts';
+import { ordered } from '../../src/batch/lock/entry.ts';
+import { textOf } from '../../src/batch/lock/file.ts';
 import type { LockEntry } from '../../src/batch/lock/types.ts';
 import { anyText } from './properties.ts';
 
 /** A directory of this test file's own. */
 export const top = mkdtempSync(join(tmpdir(), 'imggen-locks-'));
-
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
 export const lockPath = join(top, 'x.lock.json');
@@ -22,8 +19,9 @@ export function empty(): void {
   for (const name of readdirSync(top)) rmSync(join(top, name));
 }
 
-const file = fc.record({ path: anyText, sha256: fc.string(), bytes: fc.nat() });
-export const entry: fc.Arbitrary<LockEntry> = fc.record({
+const file = fc.record({ path: anyText.map((name) => `${name}.png`), sha256: fc.string(), bytes: fc.nat() });
+const count = fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined });
+export const entry = fc.record({
   fingerprint: fc.string(),
   processing: fc.option(fc.string()),
   originals: fc.array(file, { maxLength: 2 }),
@@ -34,22 +32,17 @@ export const entry: fc.Arbitrary<LockEntry> = fc.record({
   task_id: fc.option(fc.string()),
   usage: fc.option(fc.dictionary(fc.string(), fc.nat(), { maxKeys: 3 })),
   generated: fc.constantFrom('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.001Z', '2026-02-01T00:00:00.000Z'),
-});
+  missing: count,
+  shortAnswers: count,
+}) as fc.Arbitrary<LockEntry>;
 export const few = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 export const jobs = fc.dictionary(few, entry, { maxKeys: 5 });
 
 export function save(path: string, contents: Record<string, LockEntry>): void {
-  const lock = new LockTexts();
-  for (const [key, job] of Object.entries(contents)) lock.set(key, compactEntry(job));
-  writeLock(path, lock, `${path}.tmp`);
+  writeFileSync(path, textOf(new Map(Object.entries(contents))));
 }
 
-/** What a reader finds; undefined when it refuses. */
-export function foundBy(read: () => Iterable<[string, LockEntry]>): unknown {
-  try {
-    return new Map([...read()].map(([key, job]) => [key, compactEntry(job)]));
-  } catch (error) {
-    if (!(error instanceof ImggenError) || error.code !== 'config') throw error;
-    return undefined;
-  }
+/** Jobs as a test compares them. */
+export function plain(jobs: Iterable<[string, LockEntry]>): Map<string, LockEntry> {
+  return new Map([...jobs].map(([key, job]) => [key, ordered(job)]));
 }

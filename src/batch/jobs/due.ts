@@ -8,9 +8,10 @@ import type { BatchJob, Due } from './types.ts';
 /** What is known of a job before it is looked at. */
 export interface Known {
   entry: LockEntry | undefined;
-  pending: Begun | undefined;
-  /** The run that is pending, if its journal is there. */
-  run: () => Run | undefined;
+  /** Its unfinished runs, the oldest first. */
+  pending: readonly Begun[] | undefined;
+  /** Those of them that are in the journal. */
+  runs: () => readonly Run[];
 }
 
 export interface DueOptions {
@@ -34,7 +35,8 @@ export function dueOf(
 ): Due | undefined {
   if (force) return forced;
   // One of the same run as the entry is no generation: what is made of its images was being made anew.
-  if (pending?.fingerprint === job.fingerprint && pending.run !== entry?.run)
+  const latest = pending?.at(-1);
+  if (latest?.fingerprint === job.fingerprint && latest.run !== entry?.run)
     return { work: 'resume', why: 'its run was not finished' };
   if (!entry) return unknown;
   if (entry.sandbox && !sandbox) return { work: 'generate', why: 'made by the sandbox' };

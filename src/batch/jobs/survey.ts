@@ -1,11 +1,12 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Edit } from '../../renditions/types.ts';
 import type { LockEntry } from '../lock/types.ts';
 import type { Entry, Manifest, Mistake } from '../file/types.ts';
 import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
 import { type JobReader, pathsOf } from './job.ts';
-import { relativePath } from './paths.ts';
+import type { Run } from '../../journal/types.ts';
+import { realDirectory, relativePath } from './paths.ts';
 import type { Selection } from './select.ts';
 import type { BatchJob, Due } from './types.ts';
 
@@ -121,16 +122,6 @@ class Names {
   }
 }
 
-/** Where links lead, as far as the directory exists. */
-function realDirectory(directory: string): string {
-  try {
-    return realpathSync(directory);
-  } catch {
-    const above = dirname(directory);
-    return above === directory ? directory : join(realDirectory(above), basename(directory));
-  }
-}
-
 /** The files that a job would replace and that were not made for it, as far as the lock and the journal know. */
 function strangers(job: BatchJob, { work }: Due, known: Known, { sandbox, directory }: DueOptions): Mistake[] {
   const { entry } = known;
@@ -162,22 +153,25 @@ function isIn({ originals, outputs }: LockEntry, path: string): boolean {
   return [...originals, ...outputs].some((file) => file.path === path);
 }
 
-/** What a run that was begun for a job has made by now, and was about to make when it ended. */
-function ownFiles(job: BatchJob, { pending, entry, run }: Known): ReadonlySet<string> {
+/** What the unfinished runs of a job have made by now, and were about to make when they ended. */
+function ownFiles(job: BatchJob, { pending, entry, runs }: Known): ReadonlySet<string> {
   if (pending === undefined) return new Set();
   // That of the entry's own run is no generation: what is made of its images was being made anew.
-  if (pending.run === entry?.run) return new Set(pathsOf(job).map((path) => resolve(path)));
-  const begun = run();
-  const own = new Set<string>();
-  for (const [index, { stored, saved, made }] of begun?.images.entries() ?? []) {
-    const named = saved?.path ?? begun?.asked.naming?.targets[index]?.path;
+  if (pending.some(({ run }) => run === entry?.run)) return new Set(pathsOf(job).map((path) => resolve(path)));
+  return new Set(runs().flatMap((run) => filesOfRun(run, job)));
+}
+
+function filesOfRun({ asked, images }: Run, job: BatchJob): string[] {
+  const own: string[] = [];
+  for (const [index, { stored, saved, made }] of images.entries()) {
+    const named = saved?.path ?? asked.naming?.targets[index]?.path;
     // It may have got its name, and the process have died before it could note that.
     const isThere =
       saved !== null ||
       (stored !== null && named !== undefined && stateOf({ path: named, ...stored.facts }, '') === 'same');
     if (!isThere || named === undefined) continue;
     const outputs = job.outputs.filter(({ from }) => from === index).map(({ path }) => resolve(path));
-    for (const path of [named, ...outputs, ...(made ? [made.path] : [])]) own.add(path);
+    own.push(named, ...outputs, ...(made ? [made.path] : []));
   }
   return own;
 }

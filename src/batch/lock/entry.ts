@@ -1,41 +1,45 @@
 import { isObject } from '../../json.ts';
 import type { LockEntry, LockedFile } from './types.ts';
 
-/** An entry as one line of JSON, its members always in the same order. */
-export function compactEntry(entry: LockEntry): string {
-  const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated, sandbox } =
-    entry;
-  return JSON.stringify({
+/** The extensions of image files: those that imggen gives, and other spellings that it keeps. */
+const imageName = /\.(png|jpe?g|webp|gif|avif)$/i;
+
+/** An entry with its members in the order in which a lock file has them. */
+export function ordered(entry: LockEntry): LockEntry {
+  const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated } = entry;
+  const { missing, shortAnswers, sandbox } = entry;
+  return {
     fingerprint,
     processing,
-    originals: originals.map(compactFile),
-    outputs: outputs.map(compactFile),
+    originals: originals.map(orderedFile),
+    outputs: outputs.map(orderedFile),
     run,
     model,
     request_id,
     task_id,
     usage: usage === null ? null : Object.fromEntries(Object.entries(usage).sort(([a], [b]) => (a < b ? -1 : 1))),
     generated,
+    ...(missing && { missing }),
+    ...(shortAnswers && { shortAnswers }),
     ...(sandbox && { sandbox }),
-  });
+  };
 }
 
-/** The entry of a text that compactEntry made. */
-export function entryOf(text: string): LockEntry {
-  return JSON.parse(text) as LockEntry;
+/** Whether two entries say the same. */
+export function isSame(a: LockEntry, b: LockEntry): boolean {
+  return JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
+}
+
+/** Whether an entry replaces the known one: it is later; of the same time, always the same one of two wins. */
+export function isNews(entry: LockEntry, known: LockEntry | undefined): boolean {
+  if (known === undefined || entry.generated > known.generated) return true;
+  return entry.generated === known.generated && JSON.stringify(ordered(entry)) > JSON.stringify(ordered(known));
 }
 
 /**
- * Of two texts of one job's entry that of the later images; of two of one time always the same, whichever is first.
+ * Whether a value is a whole entry. Additions of a later version do no harm. A file that is no image is refused: a lock
+ * file that somebody edited must not make imggen remove or replace anything but images.
  */
-export function laterOf(a: string, b: string): string {
-  if (a === b) return a;
-  const [before, after] = [entryOf(a).generated, entryOf(b).generated];
-  if (before === after) return a > b ? a : b;
-  return before > after ? a : b;
-}
-
-/** Whether a value is a whole entry; what a later version adds is no harm. */
 export function isEntry(value: unknown): value is LockEntry {
   if (!isObject(value)) return false;
   const texts = [value.fingerprint, value.run, value.model, value.generated];
@@ -45,19 +49,25 @@ export function isEntry(value: unknown): value is LockEntry {
     textsOrNull.every((text) => text === null || typeof text === 'string') &&
     (value.usage === null ||
       (isObject(value.usage) && Object.values(value.usage).every((count) => typeof count === 'number'))) &&
+    [value.missing, value.shortAnswers].every((count) => count === undefined || isCount(count)) &&
     [value.originals, value.outputs].every((files) => Array.isArray(files) && files.every(isFile))
   );
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 function isFile(value: unknown): value is LockedFile {
   return (
     isObject(value) &&
     typeof value.path === 'string' &&
+    imageName.test(value.path) &&
     typeof value.sha256 === 'string' &&
     typeof value.bytes === 'number'
   );
 }
 
-function compactFile({ path, sha256, bytes }: LockedFile): LockedFile {
+function orderedFile({ path, sha256, bytes }: LockedFile): LockedFile {
   return { path, sha256, bytes };
 }

@@ -1,76 +1,70 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { ImggenError, messageOf } from '../../errors.ts';
-import { syncDirectory, writeAll } from '../../files/lines.ts';
-import { readOwnFormat } from './blocks.ts';
-import { compactEntry } from './entry.ts';
-import { parseLock } from './parse.ts';
-import { LockTexts } from './texts.ts';
+import { readWhole } from '../../files/whole.ts';
+import { isObject, lineOfMistake, parsed } from '../../json.ts';
+import { isEntry, ordered } from './entry.ts';
 import type { LockEntry } from './types.ts';
 
-/** What is written is gathered to about this many characters. */
-const chunkSize = 64 * 1024;
+/** The most bytes of a lock file, and of its log: some 300,000 jobs. */
+export const lockLimit = 256 << 20;
+
+/** The beginning of the lines that git, Mercurial and others put around the two sides of a conflict. */
+const conflict = /^(?:<{7}|>{7}|\|{7}) |^={7}$/;
 
 /**
- * Reads a lock file; one that is not there has no jobs. Throws ImggenError `config` when it is broken, holds an
- * unresolved merge or is of a version that is not known.
+ * Reads a lock file; one that is missing has no jobs. Throws ImggenError `config` when it cannot be read, is broken or
+ * too large, holds an unresolved merge, or is of an unknown version.
  */
-export function readLock(path: string): LockTexts {
-  const lock = new LockTexts();
-  const keep = (key: string, entry: LockEntry): void => void lock.join(key, compactEntry(entry));
+export async function readLock(path: string): Promise<Map<string, LockEntry>> {
+  let text: string;
   try {
-    if (!readOwnFormat(path, keep)) parseLock(path, keep);
+    text = readWhole(path, lockLimit)
+      .toString()
+      .replace(/^\uFEFF/, '');
   } catch (error) {
-    if (error instanceof ImggenError) throw error;
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw new ImggenError('config', `cannot read ${path}`, { cause: messageOf(error) });
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    throw new ImggenError('config', `cannot read ${path}`, { cause: messageOf(error) });
   }
-  lock.isChanged = false;
-  return lock;
+  const value = parsed(text);
+  if (value === undefined) throw await notJson(path, text);
+  if (!isObject(value) || !isObject(value.jobs)) throw broken(path, 'it has no "jobs"');
+  if (value.version !== 1) {
+    const version = JSON.stringify(value.version) ?? 'unknown';
+    throw new ImggenError('config', `${path} is of version ${version}, and this imggen knows only 1`, {
+      hint: 'use the imggen that wrote it, or a newer one',
+    });
+  }
+  const jobs = Object.entries(value.jobs);
+  for (const [key, entry] of jobs) {
+    if (!isEntry(entry)) throw broken(path, `what it says of ${JSON.stringify(key)} is not a job's entry`);
+  }
+  return new Map(jobs as [string, LockEntry][]);
 }
 
 /**
- * Writes a lock file in one step: whoever reads it sees all of the old one or all of the new one. The jobs are in the
- * order of their keys' code units, which is the same everywhere, each in lines of its own, so that git can merge what
- * two branches add in different places. Throws what the file system throws.
- *
- * @param temporary where it is written first, in the same directory
+ * The text of a lock file. Jobs stand in the order of their keys' code units, which is the same everywhere, each in lines
+ * of its own, so that git can merge what two branches add in different places.
  */
-export function writeLock(path: string, lock: LockTexts, temporary: string): void {
-  writeWhole(path, temporary, lines(lock));
+export function textOf(lock: ReadonlyMap<string, LockEntry>): string {
+  const jobs = [...lock]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, entry]) => {
+      const block = JSON.stringify(ordered(entry), null, 2).replaceAll('\n', '\n    ');
+      return `\n    ${JSON.stringify(key)}: ${block}`;
+    });
+  return `{\n  "version": 1,\n  "jobs": {${jobs.join(',')}${jobs.length > 0 ? '\n  ' : ''}}\n}\n`;
 }
 
-function* lines(lock: LockTexts): Generator<string> {
-  const sorted = [...lock.keys()].sort();
-  yield `{\n  "version": 1,\n  "jobs": {${sorted.length > 0 ? '\n' : ''}`;
-  for (const [position, key] of sorted.entries()) {
-    const block = JSON.stringify(lock.get(key), null, 2).replaceAll('\n', '\n    ');
-    yield `    ${JSON.stringify(key)}: ${block}${position < sorted.length - 1 ? ',' : ''}\n`;
-  }
-  yield `${sorted.length > 0 ? '  ' : ''}}\n}\n`;
+async function notJson(path: string, text: string): Promise<ImggenError> {
+  const marked = text.split('\n').findIndex((line) => conflict.test(line.trimEnd()));
+  if (marked < 0) return broken(`${path}:${await lineOfMistake(text)}`, 'it is not valid JSON');
+  return new ImggenError('config', `${path}:${marked + 1}: an unresolved merge conflict`, {
+    hint: 'keep the jobs of both sides, each once, with a comma between them; a job that is left out is generated again',
+  });
 }
 
-/** Puts a file in the place of another in one step, on the disk when it returns. Throws what the file system throws. */
-export function writeWhole(path: string, temporary: string, texts: Iterable<string>): void {
-  try {
-    const file = openSync(temporary, 'w');
-    try {
-      let gathered = '';
-      for (const text of texts) {
-        gathered += text;
-        if (gathered.length < chunkSize) continue;
-        writeAll(file, Buffer.from(gathered));
-        gathered = '';
-      }
-      writeAll(file, Buffer.from(gathered));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-  syncDirectory(dirname(path));
+function broken(place: string, cause: string): ImggenError {
+  return new ImggenError('config', `${place}: a broken lock file`, {
+    cause,
+    hint: 'restore it from version control; jobs without an entry are generated again',
+  });
 }

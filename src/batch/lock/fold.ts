@@ -1,89 +1,85 @@
 import { usageError } from '../../errors.ts';
-import { eachLine } from '../../files/lines.ts';
-import { isObject, parsed } from '../../json.ts';
-import { compactEntry, isEntry } from './entry.ts';
-import type { Begun, LockLine } from './types.ts';
+import { valuesOf } from '../../files/lines.ts';
 import { type Owner, ownerAfter } from '../../files/owner.ts';
+import { readWhole } from '../../files/whole.ts';
+import { isObject, parsed } from '../../json.ts';
+import { isEntry } from './entry.ts';
+import { lockLimit } from './file.ts';
+import type { Begun, LockEntry, LockLine } from './types.ts';
 
-/** What the log of a lock file tells. */
-export interface LogFold {
-  /** Who works on the lock file, or worked on it when it died. */
+/** What the lines of a lock file's log add up to. */
+export interface LogState {
+  /** The process that works on the lock file, or died while it did. */
   owner: Owner | null;
-  /** The jobs that were sent, and are neither done nor given up. */
-  begun: Map<string, Begun>;
-  /** What differs from the lock file: the compact JSON of an entry; null for one that is gone. */
-  changes: Map<string, string | null>;
+  /** The token of the owner before it. */
+  previous: string | null;
+  /** The unfinished runs of each job, the oldest first, never empty. */
+  begun: Map<string, Begun[]>;
+  /** Differences to the lock file; null for an entry that is gone. */
+  changes: Map<string, LockEntry | null>;
   /** The length of the log, in bytes. */
   size: number;
-}
-
-export function newFold(): LogFold {
-  return { owner: null, begun: new Map(), changes: new Map(), size: 0 };
 }
 
 /** What every line of a log begins with. */
 const beginning = '{"type":"';
 
+export function emptyState(): LogState {
+  return { owner: null, previous: null, begun: new Map(), changes: new Map(), size: 0 };
+}
+
 /**
- * Reads a log; one that is not there tells nothing. Throws ImggenError `usage` when the file is something else, and what
- * the file system throws.
+ * Reads a log; a missing one has no lines. Throws ImggenError `usage` when the file is something else, an Error when it is
+ * too large, and what the file system throws.
  */
-export function readLog(path: string): LogFold {
-  const fold = newFold();
-  fold.size = eachOf(path, (line) => applyLine(fold, line));
-  return fold;
+export function readLog(path: string): LogState {
+  const state = emptyState();
+  let bytes: Buffer;
+  try {
+    bytes = readWhole(path, lockLimit);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return state;
+    throw error;
+  }
+  const text = bytes.toString();
+  ensureLog(path, text);
+  for (const line of valuesOf(text)) if (isLine(line)) apply(state, line);
+  state.size = bytes.length;
+  return state;
 }
 
-/** The compact JSON that a line of the log has of a job's entry; undefined when it is not such a line. */
-export function doneText(line: string, key: string): string | undefined {
-  const entry = parsed(line);
-  return isLine(entry) && entry.type === 'done' && entry.key === key ? compactEntry(entry.entry) : undefined;
-}
-
-/** Whose a log is, and whose it was before; read quicker than what it tells. Throws like readLog(). */
-export function readOwner(path: string): { owner: Owner | null; from: string | null } {
-  let owner: Owner | null = null;
-  let from: string | null = null;
-  eachOf(path, (line) => {
-    if (!line.startsWith('{"type":"claimed"') && !line.startsWith('{"type":"released"')) return;
-    const entry = parsed(line);
-    if (!isLine(entry) || (entry.type !== 'claimed' && entry.type !== 'released')) return;
-    const next = ownerAfter(owner, entry);
-    if (next !== owner) from = owner?.token ?? null;
-    owner = next;
-  });
-  return { owner, from };
-}
-
-/** Changes a fold by a line of the log. One that was cut off by a crash is passed over; so is what a later version adds. */
-export function applyLine(fold: LogFold, line: string): void {
-  const entry = parsed(line);
-  if (isLine(entry)) apply(fold, entry);
-}
-
-function apply(fold: LogFold, line: LockLine): void {
+/** Applies one line to the state of a log. */
+export function apply(state: LogState, line: LockLine): void {
+  const { owner, begun, changes } = state;
   switch (line.type) {
     case 'claimed':
     case 'released':
-      fold.owner = ownerAfter(fold.owner, line);
+      state.owner = ownerAfter(owner, line);
+      if (state.owner !== owner) state.previous = owner?.token ?? null;
       break;
-    case 'begun':
-      fold.begun.set(line.key, { fingerprint: line.fingerprint, run: line.run });
+    case 'begun': {
+      const { key, fingerprint, run } = line;
+      const others = (begun.get(key) ?? []).filter((other) => other.run !== run);
+      begun.set(key, [...others, { fingerprint, run }]);
       break;
+    }
     case 'done':
-      fold.begun.delete(line.key);
-      fold.changes.set(line.key, compactEntry(line.entry));
+      begun.delete(line.key);
+      changes.set(line.key, line.entry);
       break;
     case 'dropped':
-      fold.changes.set(line.key, null);
+      changes.set(line.key, null);
       break;
-    case 'given-up':
-      fold.begun.delete(line.key);
+    case 'given-up': {
+      const earlier = (begun.get(line.key) ?? []).slice(0, -1);
+      if (earlier.length > 0) begun.set(line.key, earlier);
+      else begun.delete(line.key);
       break;
+    }
   }
 }
 
-/** Whether a value has what its type of line needs. */
+/** Whether a value has what its type of line needs. Other types are those of later versions. */
 function isLine(value: unknown): value is LockLine {
   if (!isObject(value)) return false;
   switch (value.type) {
@@ -103,29 +99,18 @@ function isLine(value: unknown): value is LockLine {
   }
 }
 
-/** What was cut off by a crash, which a log may begin with too. */
-function isCut(line: string): boolean {
-  const isBegun = line.startsWith(beginning) || (line !== '' && beginning.startsWith(line)) || /^\0+$/.test(line);
-  return isBegun && parsed(line) === undefined;
+/** Another file may have the name of a log, and a log is written to and removed: its first whole line decides. */
+function ensureLog(path: string, text: string): void {
+  const first = text.split('\n').find((line) => !isCut(line));
+  if (first !== undefined && !isLine(parsed(first)))
+    throw usageError(
+      `${path} is no log of a lock file, and would be taken for one`,
+      'name another lock file: --lock <path>',
+    );
 }
 
-/** A log has a name that a file of somebody else may have, and is written to and removed: the first whole line tells. */
-function eachOf(path: string, visit: (line: string) => void): number {
-  let isLog = false;
-  try {
-    return eachLine(path, (line) => {
-      if (!isLog && !isCut(line)) {
-        isLog = isLine(parsed(line));
-        if (!isLog)
-          throw usageError(
-            `${path} is no log of a lock file, and would be taken for one`,
-            'name another lock file: --lock <path>',
-          );
-      }
-      visit(line);
-    });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-    throw error;
-  }
+/** Whether a line is empty or what a crash left of one; a log may begin with it. */
+function isCut(line: string): boolean {
+  const isBegun = line.startsWith(beginning) || beginning.startsWith(line) || /^\0+$/.test(line);
+  return isBegun && parsed(line) === undefined;
 }

@@ -2,282 +2,198 @@ import { closeSync, existsSync, fdatasync, fstatSync, openSync, rmSync, statSync
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ImggenError, messageOf } from '../../errors.ts';
-import { appendLine, lineAt, syncDirectory, writeLine } from '../../files/lines.ts';
-import { compactEntry } from './entry.ts';
-import { writeLock, writeWhole } from './file.ts';
-import { doneText, readLog, readOwner } from './fold.ts';
-import { logPathOf } from './paths.ts';
-import type { Begun, LockDocument, LockEntry, LockLine, LockView } from './types.ts';
-import { type Beside, change, readOne, readWhole, type Whole } from './view.ts';
+import { syncDirectory } from '../../files/directory.ts';
+import { appendLine, writeLine } from '../../files/lines.ts';
 import { hostOf, isAlive, type Machine, type Owner, startHeartbeat, takeOver } from '../../files/owner.ts';
+import { writeWhole } from '../../files/whole.ts';
+import { lockLimit, textOf } from './file.ts';
+import { apply, emptyState, readLog } from './fold.ts';
+import { logPathOf } from './paths.ts';
+import type { JobLine, LockEntry, LockLine, LockView } from './types.ts';
+import { type Beside, readOne, readTogether } from './view.ts';
 
 const toDisk = promisify(fdatasync);
 /** How often a log is claimed that its owner removes at that moment. */
 const claimTries = 10;
 
 /**
- * A lock file while jobs are done. Each thing that happens is a line of the log beside it, written by one call, so that
- * a process that is killed loses none; the lock file itself is written once, at the end.
+ * A lock file while jobs are done. Each thing that happens is a line of the log beside it, written by one call, so that a
+ * process that is killed loses nothing; close() writes the lock file itself, from what is on the disk.
  */
-export class LockLog {
+export class LockLog implements LockView {
   readonly #lockPath: string;
+  readonly #logPath: string;
   readonly #machine: Machine;
   readonly #beside: Beside;
   readonly #owner: Owner;
   readonly #heartbeat: NodeJS.Timeout;
   #file: number | undefined;
-  #whole: Whole;
   /** The log's length as far as this process knows it. */
-  #size: number;
-  /** Tells whether the lock file is still the one that was read: `git pull` may have brought another. */
-  #stamp: string;
-  /** Whether there are lines in the log that this process has not seen. */
-  #isStale = false;
-  #sync: Promise<void> | undefined;
-  #nextSync: Promise<void> | undefined;
+  #size = 0;
+  /** The length of the lock file when it was read, in bytes. */
+  #before = 0;
+  #entries = new Map<string, LockEntry>();
+  #state = emptyState();
+  #syncs: Promise<unknown> = Promise.resolve();
 
   private constructor(lockPath: string, machine: Machine, beside: Beside, owner: Owner) {
     this.#lockPath = lockPath;
+    this.#logPath = logPathOf(lockPath);
     this.#machine = machine;
     this.#beside = beside;
     this.#owner = owner;
     this.#file = openSync(this.#logPath, 'a+');
-    // That a lock file's owner cannot show that it lives is found by whoever claims it; the next write tells this one.
+    // A failed heartbeat is not fatal: another process may take over, and our next write detects that.
     this.#heartbeat = startHeartbeat(this.#logPath, () => {});
+  }
+
+  /**
+   * Takes a lock file, which need not exist yet, for this process, with the files that are read with it.
+   * Throws ImggenError `output` when a living process has one of them, or it cannot be written; `config` when a file is
+   * broken; `usage` when the file that has the name of its log is something else.
+   */
+  static async open(lockPath: string, machine: Machine, beside: Beside = {}): Promise<LockLog> {
+    const log = claim(lockPath, machine, (owner) => new LockLog(lockPath, machine, beside, owner));
     try {
-      this.#stamp = stampOf(lockPath);
-      this.#whole = readWhole(lockPath, beside);
-      this.#size = this.#whole.fold.size;
-      for (const other of this.#whole.others) {
-        if (isAlive(other.owner, logPathOf(other.path), machine)) throw inUse(other.path, other.owner);
-      }
-      this.#readPositions();
+      await log.#read();
       syncDirectory(dirname(lockPath));
+      return log;
     } catch (error) {
-      this.#release();
+      log.#release();
       throw error;
     }
   }
 
   /**
-   * Takes a lock file, which need not exist yet, for this process. The parts of shards that lie beside a main lock file
-   * are read with it.
-   * Throws ImggenError `output` when another living process has it, or one that is read with it, or when it cannot be
-   * written; `config` when a file is broken; `usage` when what has the name of its log is something else.
-   */
-  static open(lockPath: string, machine: Machine, beside: Beside = {}): LockLog {
-    const logPath = logPathOf(lockPath);
-    try {
-      for (let tries = 0; tries < claimTries; tries += 1) {
-        const claimed = takeOver(logPath, machine, () => readOwner(logPath));
-        if (claimed?.owner) {
-          removeTemporaries(lockPath, claimed.from);
-          return new LockLog(lockPath, machine, beside, claimed.owner);
-        }
-        // Whoever had it may have removed the log between the look and the line.
-        const { owner } = readOwner(logPath);
-        if (owner) throw inUse(lockPath, owner);
-      }
-      throw new Error('its log comes and goes');
-    } catch (error) {
-      throw asOutput(logPath, error);
-    }
-  }
-
-  /**
-   * What a lock file, its log and what is read with them tell. Takes no ownership and writes nothing.
+   * What a lock file, its log and the files that are read with it hold. Takes no ownership and writes nothing.
    * Throws ImggenError `config` when a file is broken or cannot be read, `usage` when what should be a log is none.
    */
-  static view(lockPath: string, beside: Beside = {}): LockView {
-    const { entries, pending } = readWhole(lockPath, beside);
-    return { entries, pending };
+  static async view(lockPath: string, beside: Beside = {}): Promise<LockView> {
+    return await readTogether(lockPath, beside);
   }
 
-  /** The jobs that are done, as everything that is read together tells. Until close(): those of now are read from the log. */
-  get entries(): LockDocument {
-    return this.#whole.entries;
+  get entries(): ReadonlyMap<string, LockEntry> {
+    return this.#entries;
   }
 
-  /** The jobs that were begun, and are neither done nor given up: now, and by those who had the lock file before. */
-  get pending(): ReadonlyMap<string, Begun> {
-    return this.#whole.pending;
+  get pending(): LockView['pending'] {
+    return this.#state.begun;
   }
 
   /**
-   * Notes that a job is about to be sent; on the disk when the promise is kept, so that a power cut cannot hide which
-   * job a paid run belongs to. Jobs that begin at a time share the wait. Throws ImggenError `output`, as all that write.
+   * Notes that a run of a job is about to be sent. It is on the disk when the promise resolves: after a power cut the run
+   * must still be found by its job. Throws ImggenError `output`, as everything that writes.
    */
   async begun(key: string, fingerprint: string, run: string): Promise<void> {
-    this.#write({ type: 'begun', key, fingerprint, run });
-    const { fold, pending } = this.#whole;
-    fold.begun.set(key, { fingerprint, run });
-    pending.set(key, { fingerprint, run });
-    await this.#onDisk();
+    // A line of the log takes more room in the lock file, indented. What is paid for must find room in it.
+    if (this.#before + 2 * this.#size > lockLimit)
+      throw new ImggenError('output', `${this.#lockPath} and its log are full`, {
+        hint: 'run the batch again; if that does not help, divide the jobs among several files',
+      });
+    this.#add({ type: 'begun', key, fingerprint, run });
+    const sync = toDisk(this.#file as number);
+    this.#syncs = Promise.allSettled([this.#syncs, sync]);
+    await sync.catch((error: unknown) => {
+      throw asOutput(this.#logPath, error);
+    });
   }
 
-  /** Notes that a job is done and its files are safe. What a power cut takes of it, the run's journal still tells. */
+  /** Notes that the images of a job are safe. If a power cut takes the line, the run's journal still tells. */
   done(key: string, entry: LockEntry): void {
-    const text = compactEntry(entry);
-    const position = this.#writeText(`{"type":"done","key":${JSON.stringify(key)},"entry":${text}}`);
-    const { own, entries, fold } = this.#whole;
-    own.setAt(key, text, position);
-    if (entries !== own) entries.setAt(key, text, position);
-    fold.changes.delete(key);
-    this.#forget(key);
+    this.#add({ type: 'done', key, entry });
   }
 
-  /** Notes that a job's entry goes: the job is no more in the batch file. */
+  /** Notes that a job is no longer in the batch file, and its files are removed. */
   dropped(key: string): void {
-    this.#write({ type: 'dropped', key });
-    const { own, entries, fold } = this.#whole;
-    own.delete(key);
-    entries.delete(key);
-    fold.changes.set(key, null);
+    this.#add({ type: 'dropped', key });
   }
 
-  /** Notes that there is nothing left to finish in the run that was begun for a job. */
+  /** Notes that the latest run that was begun for a job has nothing left to finish. */
   givenUp(key: string): void {
-    this.#write({ type: 'given-up', key });
-    this.#forget(key);
+    this.#add({ type: 'given-up', key });
   }
 
   /**
    * Writes the lock file, if anything changed, and removes the log, or leaves in it what is pending. A process that is
-   * killed on the way loses nothing. Throws ImggenError `output`; then the log has what the lock file has not.
+   * killed on the way loses nothing. Throws ImggenError `output`; then the log has what the lock file lacks.
    */
   async close(): Promise<void> {
-    // A file that is being synced must not be closed under it.
-    await Promise.allSettled([this.#sync, this.#nextSync]);
+    // A file must not be closed while it is synced.
+    await this.#syncs;
     if (this.#file === undefined) return;
     try {
       this.#ensureOwned(this.#file);
-      if (this.#isStale || stampOf(this.#lockPath) !== this.#stamp) this.#readAgain();
-      const { own } = this.#whole;
-      // Whoever joins the parts wants one of each shard, also of one that had nothing to do.
+      const { before, own, log, others } = await readTogether(this.#lockPath, this.#beside);
+      const text = textOf(own);
+      // --merge-locks wants a part of each shard, also of one that had nothing to do.
       const isMissingPart = this.#beside.base !== undefined && !existsSync(this.#lockPath);
-      if (own.isChanged || isMissingPart)
-        writeLock(this.#lockPath, own, temporaryOf(this.#lockPath, this.#owner.token));
-      await this.#dropFromParts();
+      if (isMissingPart || text !== textOf(before)) this.#write(this.#lockPath, text);
+      const dropped = [...log.changes].flatMap(([key, entry]) => (entry === null ? [key] : []));
+      if (this.#beside.base === undefined) for (const { path } of others) await this.#dropFrom(path, dropped);
       this.#stop();
-      this.#removeLog();
+      const lines = [...log.begun].flatMap(([key, runs]) => runs.map((begun) => ({ type: 'begun', key, ...begun })));
+      if (lines.length === 0) rmSync(this.#logPath, { force: true });
+      else this.#write(this.#logPath, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     } catch (error) {
       this.#release();
       throw asOutput(this.#lockPath, error);
     }
   }
 
-  get #logPath(): string {
-    return logPathOf(this.#lockPath);
+  async #read(): Promise<void> {
+    const { entries, pending, log, others } = await readTogether(this.#lockPath, this.#beside);
+    for (const { owner, path } of others) {
+      if (isAlive(owner, logPathOf(path), this.#machine)) throw inUse(path, owner);
+    }
+    this.#entries = entries;
+    this.#state.begun = pending;
+    this.#size = log.size;
+    this.#before = statSync(this.#lockPath, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  #forget(key: string): void {
-    this.#whole.fold.begun.delete(key);
-    this.#whole.pending.delete(key);
-  }
-
-  #write(line: LockLine): void {
-    this.#writeText(JSON.stringify(line));
-  }
-
-  /** Returns where the line begins. */
-  #writeText(line: string): number {
+  #add(line: JobLine): void {
     try {
       if (this.#file === undefined) throw new Error('it is closed');
-      // What a full disk left of a line must not swallow the next.
-      if (!this.#ensureOwned(this.#file)) this.#size += writeLine(this.#file, '');
-      const position = this.#size;
-      this.#size += writeLine(this.#file, line);
-      return position;
+      this.#ensureOwned(this.#file);
+      this.#size += writeLine(this.#file, JSON.stringify(line satisfies LockLine));
     } catch (error) {
       throw asOutput(this.#logPath, error);
     }
+    apply(this.#state, line);
+    if (line.type === 'done') this.#entries.set(line.key, line.entry);
+    if (line.type === 'dropped') this.#entries.delete(line.key);
   }
 
-  /**
-   * A process that was suspended for long may find that another took its lock file: it must not go on. Returns whether
-   * the log is as this process left it: if not, its last line may be cut.
-   */
-  #ensureOwned(file: number): boolean {
+  /** A process that was suspended for long may find that another took its lock file: it must not go on. */
+  #ensureOwned(file: number): void {
     const { size, nlink } = fstatSync(file);
-    if (nlink > 0 && size === this.#size) return true;
-    const { owner } = readOwner(this.#logPath);
+    if (nlink > 0 && size === this.#size) return;
+    const { owner } = readLog(this.#logPath);
     if (owner?.token !== this.#owner.token) throw inUse(this.#lockPath, owner);
-    this.#size = size;
-    this.#isStale = true;
-    return false;
+    // Another process added a line, or a full disk took a part of ours, which must not swallow the next.
+    this.#size = size + writeLine(file, '');
   }
 
-  /** Those who ask while the disk is busy wait for the next time, together. */
-  async #onDisk(): Promise<void> {
-    this.#nextSync ??= this.#syncAfter(this.#sync);
+  #write(path: string, text: string): void {
+    writeWhole(path, temporaryOf(path, this.#owner.token), text);
+  }
+
+  /** A job that is dropped here must not come back from the part of a shard. */
+  async #dropFrom(path: string, dropped: readonly string[]): Promise<void> {
+    const { lock } = await readOne(path);
+    const here = dropped.filter((key) => lock.has(key));
+    if (here.length === 0) return;
     try {
-      await this.#nextSync;
+      const part = await LockLog.open(path, this.#machine, { alone: true });
+      for (const key of here) part.dropped(key);
+      await part.close();
     } catch (error) {
-      throw asOutput(this.#logPath, error);
+      // The job is there again the next time, and can be dropped again.
+      if (!(error instanceof ImggenError)) throw error;
     }
   }
 
-  async #syncAfter(before: Promise<void> | undefined): Promise<void> {
-    await before?.catch(() => {});
-    this.#sync = this.#nextSync;
-    this.#nextSync = undefined;
-    if (this.#file !== undefined) await toDisk(this.#file);
-  }
-
-  /** A job that is dropped here must not come back from a part of a shard. */
-  async #dropFromParts(): Promise<void> {
-    const dropped = [...this.#whole.fold.changes].flatMap(([key, text]) => (text === null ? [key] : []));
-    if (dropped.length === 0 || this.#beside.base !== undefined) return;
-    for (const { path } of this.#whole.others) {
-      const { lock, fold } = readOne(path);
-      change(lock, fold);
-      const here = dropped.filter((key) => lock.has(key));
-      if (here.length === 0) continue;
-      try {
-        const part = LockLog.open(path, this.#machine, { alone: true });
-        for (const key of here) part.dropped(key);
-        await part.close();
-      } catch (error) {
-        // Then the job is there again the next time, and can be dropped again.
-        if (!(error instanceof ImggenError)) throw error;
-      }
-    }
-  }
-
-  #readAgain(): void {
-    this.#whole = readWhole(this.#lockPath, this.#beside);
-    this.#readPositions();
-  }
-
-  #readPositions(): void {
-    const readAt = (key: string, position: number): string => {
-      if (this.#file === undefined) throw new Error(`${this.#logPath} is closed`);
-      // Where the line of another process came between, the position is wrong and the whole log is right.
-      const text = doneText(lineAt(this.#file, position), key) ?? readLog(this.#logPath).changes.get(key);
-      if (typeof text !== 'string') throw new Error(`${this.#logPath} has lost what it had of ${key}`);
-      return text;
-    };
-    this.#whole.own.readFrom(readAt);
-    this.#whole.entries.readFrom(readAt);
-  }
-
-  #removeLog(): void {
-    const lines = [...this.#whole.fold.begun].map(([key, { fingerprint, run }]): LockLine => ({
-      type: 'begun',
-      key,
-      fingerprint,
-      run,
-    }));
-    if (lines.length === 0) rmSync(this.#logPath, { force: true });
-    else
-      writeWhole(
-        this.#logPath,
-        temporaryOf(this.#logPath, this.#owner.token),
-        lines.map((line) => `${JSON.stringify(line)}\n`),
-      );
-  }
-
-  /** Whoever comes next need not wait for this process. A log that tells nothing goes. */
+  /** After a failure: another process can take the lock file at once. A log that has nothing to tell goes. */
   #release(): void {
     this.#stop();
     try {
@@ -285,9 +201,9 @@ export class LockLog {
       const { owner, begun, changes } = readLog(this.#logPath);
       if (owner?.token !== token) return;
       if (begun.size + changes.size === 0) rmSync(this.#logPath);
-      else appendLine(this.#logPath, JSON.stringify({ type: 'released', token }));
+      else appendLine(this.#logPath, JSON.stringify({ type: 'released', token } satisfies LockLine));
     } catch {
-      // Then it waits until this process is gone.
+      // Others wait until this process is gone.
     }
   }
 
@@ -299,21 +215,34 @@ export class LockLog {
   }
 }
 
-function stampOf(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs}` : '';
+function claim(lockPath: string, machine: Machine, begin: (owner: Owner) => LockLog): LockLog {
+  const logPath = logPathOf(lockPath);
+  try {
+    for (let tries = 0; tries < claimTries; tries += 1) {
+      const claimed = takeOver(logPath, machine, () => readLog(logPath));
+      if (claimed?.owner) {
+        // What the owner before was about to put in place when it was killed.
+        if (claimed.previous !== null)
+          for (const path of [lockPath, logPath]) rmSync(temporaryOf(path, claimed.previous), { force: true });
+        return begin(claimed.owner);
+      }
+      // The owner may have removed the log between the look and the line.
+      const { owner } = readLog(logPath);
+      if (owner) throw inUse(lockPath, owner);
+    }
+    throw new Error('its log keeps being replaced by another process');
+  } catch (error) {
+    throw asOutput(logPath, error);
+  }
 }
 
 function inUse(lockPath: string, owner: Owner | null): ImggenError {
   if (!owner)
     return new ImggenError('output', `the log of ${lockPath} was removed while this imggen batch worked on it`);
-  return new ImggenError(
-    'output',
-    `another imggen batch works on ${lockPath} (process ${owner.pid} on ${hostOf(owner)})`,
-    {
-      hint: 'wait until it is done; several at once share a file with --shard',
-    },
-  );
+  const who = `process ${owner.pid} on ${hostOf(owner)}`;
+  return new ImggenError('output', `another imggen batch works on ${lockPath} (${who})`, {
+    hint: 'wait until it is done; several at once share a file with --shard',
+  });
 }
 
 function asOutput(path: string, error: unknown): ImggenError {
@@ -322,13 +251,7 @@ function asOutput(path: string, error: unknown): ImggenError {
     : new ImggenError('output', `cannot write ${path}`, { cause: messageOf(error) });
 }
 
-/** What is written by an owner first, beside; no other owner has the same. */
+/** Where an owner writes a file before it puts it in place; no other owner has the same name. */
 function temporaryOf(path: string, token: string): string {
   return join(dirname(path), `.${basename(path)}.${token}.tmp`);
-}
-
-/** Removes what an owner that was killed was about to put in place. */
-function removeTemporaries(lockPath: string, token: string | null): void {
-  if (token === null) return;
-  for (const path of [lockPath, logPathOf(lockPath)]) rmSync(temporaryOf(path, token), { force: true });
 }

@@ -1,60 +1,49 @@
 import { existsSync } from 'node:fs';
 import { ImggenError } from '../../errors.ts';
-import { compactEntry, entryOf, laterOf } from './entry.ts';
+import type { Machine } from '../../files/owner.ts';
+import { isNews } from './entry.ts';
 import { LockLog } from './log.ts';
 import { logPathOf } from './paths.ts';
-import type { LockEntry } from './types.ts';
-import { change, isLaterRun, readOne } from './view.ts';
-import type { Machine } from '../../files/owner.ts';
+import { changed, isAfter, joined, readOne } from './view.ts';
 
 /**
- * Joins the parts of shards, with their logs where there are any, into a lock file, which need not exist yet. Of what
- * several say of a job the latest counts; neither the order of the parts nor a second time makes a difference.
- * Returns how many jobs it changed.
+ * Joins the parts of shards, with their logs where there are any, into a lock file, which need not exist yet. The latest
+ * entry of each job counts; neither the order of the parts nor a second time makes a difference. Returns how many jobs
+ * it changed.
  *
  * Throws ImggenError `config` when a part is missing or broken, before anything is written; `output` when a living
  * process has the lock file or it cannot be written.
  */
 export async function mergeLocks(target: string, parts: readonly string[], machine: Machine): Promise<number> {
-  // A shell's `….lock.*` names a part's log too; of a shard that was killed it may be all there is.
+  // A shell's `….lock.*` also names the log of a part; a shard that was killed may have left nothing else.
   const paths = new Set(parts.map((path) => (path.endsWith('.jsonl') ? path.slice(0, -1) : path)));
-  const found = [...paths].map(readPart);
-  const log = LockLog.open(target, machine, { alone: true });
-  const changed = new Set<string>();
+  const found = [];
+  for (const path of paths) {
+    if (!existsSync(path) && !existsSync(logPathOf(path))) {
+      throw new ImggenError('config', `there is no lock part ${path}`, {
+        hint: 'name the parts that the shards wrote: <file>.lock.<i>-of-<n>.json',
+      });
+    }
+    found.push(await readOne(path));
+  }
+  const lock = await LockLog.open(target, machine, { alone: true });
+  const news = new Set<string>();
+  // done() ends all runs of a job, also one that began after the entry of a part.
+  const begun = [...lock.pending, ...found.flatMap(({ log }) => [...log.begun])];
   try {
-    for (const { lock } of found) {
-      for (const [key, text] of lock.texts()) {
-        if (!isNews(log.entries.get(key), text)) continue;
-        log.done(key, entryOf(text));
-        changed.add(key);
-      }
+    for (const [key, entry] of found.flatMap((part) => [...changed(part.lock, part.log)])) {
+      if (!isNews(entry, lock.entries.get(key))) continue;
+      lock.done(key, entry);
+      news.add(key);
     }
-    const begun = found.flatMap(({ fold }) => [...fold.begun]);
-    const writes = [];
-    for (const [key, job] of begun) {
-      if (isLaterRun(job, log.entries.get(key)) && isLaterRun(job, log.pending.get(key)))
-        writes.push(log.begun(key, job.fingerprint, job.run));
+    for (const [key, runs] of begun) {
+      const open = runs.filter((begun) => isAfter(begun, lock.entries.get(key)));
+      const known = lock.pending.get(key);
+      const isKnown = open.every(({ run }) => known?.some((begun) => begun.run === run));
+      if (!isKnown) for (const { fingerprint, run } of joined(known, open)) await lock.begun(key, fingerprint, run);
     }
-    await Promise.all(writes);
   } finally {
-    await log.close();
+    await lock.close();
   }
-  return changed.size;
-}
-
-function isNews(known: LockEntry | undefined, text: string): boolean {
-  if (known === undefined) return true;
-  const knownText = compactEntry(known);
-  return laterOf(knownText, text) !== knownText;
-}
-
-function readPart(path: string) {
-  if (!existsSync(path) && !existsSync(logPathOf(path))) {
-    throw new ImggenError('config', `there is no lock part ${path}`, {
-      hint: 'name the parts that the shards wrote: <file>.lock.<i>-of-<n>.json',
-    });
-  }
-  const part = readOne(path);
-  change(part.lock, part.fold);
-  return part;
+  return news.size;
 }

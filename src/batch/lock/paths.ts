@@ -19,7 +19,7 @@ export function partPathOf(lockPath: string, { index, count }: Shard): string {
   return `${stemOf(lockPath)}.${index}-of-${count}${extension}`;
 }
 
-/** The parts of shards that lie beside a lock file, those too of which there is only a log; in a fixed order. */
+/** The parts of shards that lie beside a lock file, also those that have only a log, in a fixed order. */
 export function partsBeside(lockPath: string): string[] {
   const directory = dirname(lockPath);
   const prefix = `${basename(stemOf(lockPath))}.`;
@@ -27,7 +27,7 @@ export function partsBeside(lockPath: string): string[] {
   try {
     names = readdirSync(directory);
   } catch {
-    // A directory that is not there has no parts; one that cannot be listed has none that could be read.
+    // A missing directory has no parts; one that cannot be listed has none that could be read.
     return [];
   }
   const parts = names.filter(

@@ -1,22 +1,22 @@
 import type { Usage } from '../../dialects/types.ts';
 import type { OwnerEntry } from '../../files/owner.ts';
 
-/** A file that a job made, as it was when it was made. */
+/** An image file of a job, as it was made. */
 export interface LockedFile {
   /** Relative to the directory of the batch file, with `/`. */
   path: string;
-  /** Of its bytes, in hex. */
+  /** Of its bytes, in hexadecimal. */
   sha256: string;
   bytes: number;
 }
 
-/** What is known of a job that is done. */
+/** The images of a job. */
 export interface LockEntry {
-  /** sha256 (hex) of what determines the images. */
+  /** SHA-256, in hexadecimal, of what determines the images. */
   fingerprint: string;
-  /** sha256 (hex) of what was made of them; null when nothing was. */
+  /** SHA-256, in hexadecimal, of what is made from them; null when nothing is. */
   processing: string | null;
-  /** The images as they came; those that were not kept are not listed. */
+  /** The images as they came; those that are not kept are not listed. */
   originals: LockedFile[];
   outputs: LockedFile[];
   run: string;
@@ -26,29 +26,25 @@ export interface LockEntry {
   usage: Usage | null;
   /** ISO 8601, as toISOString() has it: of two entries of a job the later counts. */
   generated: string;
-  /** Present where the images are placeholders of the sandbox, which nobody paid for. */
+  /** How many of the images that the job asks for are not there, from 1; absent when all are. */
+  missing?: number;
+  /** How many answers in a row had fewer images than the job asked for, from 1; absent when the last one had all. */
+  shortAnswers?: number;
+  /** Present where the images are placeholders of the sandbox. */
   sandbox?: true;
 }
 
-/** The jobs of a lock file, by their keys. */
-export interface LockDocument extends Iterable<[key: string, entry: LockEntry]> {
-  readonly size: number;
-  has(key: string): boolean;
-  get(key: string): LockEntry | undefined;
-  keys(): IterableIterator<string>;
-}
-
-/** A job that was sent, and of which nobody noted that it is done. */
+/** A run that was begun for a job, and that no entry or `given-up` has ended. */
 export interface Begun {
   fingerprint: string;
   run: string;
 }
 
-/** What a lock file, its log and those that are read with it tell together. */
+/** What a lock file, its log and the files that are read with it hold together. Both maps are by key. */
 export interface LockView {
-  readonly entries: LockDocument;
-  /** By key. */
-  readonly pending: ReadonlyMap<string, Begun>;
+  readonly entries: ReadonlyMap<string, LockEntry>;
+  /** The unfinished runs of each job, the oldest first, never empty. */
+  readonly pending: ReadonlyMap<string, readonly Begun[]>;
 }
 
 /** One of several machines that share the jobs of a file. */
@@ -58,13 +54,15 @@ export interface Shard {
   count: number;
 }
 
-/** One line of a lock file's log. */
-export type LockLine =
-  | OwnerEntry
-  /** A job is about to be sent. */
+/** A line of a lock file's log that is about a job. */
+export type JobLine =
+  /** A run of the job is about to be sent. Earlier ones stay pending: what they saved is still the job's. */
   | ({ type: 'begun'; key: string } & Begun)
   | { type: 'done'; key: string; entry: LockEntry }
-  /** The job is gone from the batch file, and so are its files. */
+  /** The job is no longer in the batch file, and its files are removed. */
   | { type: 'dropped'; key: string }
-  /** There is nothing left to finish in the run that was begun. */
+  /** The latest run that was begun has nothing left to finish. */
   | { type: 'given-up'; key: string };
+
+/** A line of a lock file's log. */
+export type LockLine = OwnerEntry | JobLine;

@@ -1,10 +1,9 @@
 import { ImggenError, messageOf } from '../../errors.ts';
-import { readLock } from './file.ts';
-import { type LogFold, readLog } from './fold.ts';
-import { logPathOf, partsBeside } from './paths.ts';
-import type { LockTexts } from './texts.ts';
-import type { Begun } from './types.ts';
 import type { Owner } from '../../files/owner.ts';
+import { readLock } from './file.ts';
+import { type LogState, readLog } from './fold.ts';
+import { logPathOf, partsBeside } from './paths.ts';
+import type { Begun, LockEntry, LockView } from './types.ts';
 
 /** Which other files are read with a lock file. */
 export interface Beside {
@@ -14,93 +13,97 @@ export interface Beside {
   alone?: boolean | undefined;
 }
 
-/** A lock file with its log and everything that is read with them. */
-export interface Whole {
-  /** What belongs into the lock file. */
-  own: LockTexts;
-  /** What holds: the own, and what lies below it. */
-  entries: LockTexts;
-  fold: LogFold;
-  pending: Map<string, Begun>;
-  /** The other lock files that were read. */
-  others: { path: string; owner: Owner | null }[];
+/** A lock file with its log, and the files that are read with it. */
+export interface Whole extends LockView {
+  entries: Map<string, LockEntry>;
+  pending: Map<string, Begun[]>;
+  /** The lock file as it is, and as it should be. */
+  before: ReadonlyMap<string, LockEntry>;
+  own: ReadonlyMap<string, LockEntry>;
+  log: LogState;
+  others: { path: string; owner: Owner | null; lock: ReadonlyMap<string, LockEntry> }[];
 }
 
 /**
- * Reads a lock file, its log and what lies beside, and writes nothing.
- * Throws ImggenError `config` when one of them cannot be read or is broken, `usage` when what should be a log is none.
+ * Reads a lock file, its log and what lies beside, and writes nothing. Throws ImggenError `config` when one of them cannot
+ * be read or is broken, `usage` when what should be a log is something else.
  */
-export function readWhole(lockPath: string, { base, alone = false }: Beside): Whole {
-  const { lock: own, fold } = readOne(lockPath);
-  const others = otherPaths(lockPath, base, alone).map((path) => ({ path, ...readOne(path) }));
-  // A shard keeps what it read of the main file out of its part; the main file takes up the parts.
-  const entries = base === undefined ? own : own.copy();
-  for (const { lock, fold: otherFold } of others) {
-    change(lock, otherFold);
-    for (const [key, text] of lock.texts()) entries.putBelow(key, text);
+export async function readTogether(lockPath: string, { base, alone = false }: Beside): Promise<Whole> {
+  const { lock: before, log } = await readOne(lockPath);
+  const paths = base === undefined ? (alone ? [] : partsBeside(lockPath)) : [base];
+  const others = [];
+  for (const path of paths) {
+    const other = await readOne(path);
+    others.push({ path, owner: other.log.owner, lock: changed(other.lock, other.log), begun: other.log.begun });
   }
-  change(own, fold);
-  if (entries !== own) change(entries, fold);
-  const pending = pendingOf(fold, others, entries);
-  return {
-    own,
-    entries,
-    fold,
-    pending,
-    others: others.map((other) => ({ path: other.path, owner: other.fold.owner })),
-  };
+  const below = new Map(before);
+  for (const [key, entry] of others.flatMap(({ lock }) => [...lock])) {
+    const known = below.get(key);
+    // Of two of one time ours counts: here the images were converted anew.
+    if (known === undefined || entry.generated > known.generated) below.set(key, entry);
+  }
+  const entries = changed(below, log);
+  // The main file takes up the parts; a shard keeps what it read of the main file out of its part.
+  const own = base === undefined ? entries : changed(before, log);
+  return { before, own, entries, pending: pendingOf(log, others, entries), log, others };
 }
 
-/** A lock file and its log, apart: whoever closes one writes the lock before it removes the log, so the log is read first. */
-export function readOne(lockPath: string): { lock: LockTexts; fold: LogFold } {
+/** A lock file and its log, apart. Its owner writes the lock before it removes the log, so the log is read first. */
+export async function readOne(lockPath: string): Promise<{ lock: Map<string, LockEntry>; log: LogState }> {
   const logPath = logPathOf(lockPath);
+  let log: LogState;
   try {
-    const fold = readLog(logPath);
-    return { lock: readLock(lockPath), fold };
+    log = readLog(logPath);
   } catch (error) {
     if (error instanceof ImggenError) throw error;
     throw new ImggenError('config', `cannot read ${logPath}`, { cause: messageOf(error) });
   }
+  return { lock: await readLock(lockPath), log };
 }
 
-/** Changes a lock file's jobs by what a log says. */
-export function change(lock: LockTexts, { changes }: LogFold): void {
-  for (const [key, text] of changes) {
-    if (text === null) lock.delete(key);
-    else lock.set(key, text);
+/** A lock file's jobs with the changes of a log. */
+export function changed(lock: ReadonlyMap<string, LockEntry>, { changes }: LogState): Map<string, LockEntry> {
+  const result = new Map(lock);
+  for (const [key, entry] of changes) {
+    if (entry === null) result.delete(key);
+    else result.set(key, entry);
   }
+  return result;
 }
 
-/** Whether a run began after another; the ids of runs begin with their time. */
-export function isLaterRun({ run }: Begun, other: { run: string } | undefined): boolean {
-  return other === undefined || run > other.run;
+/** Whether a run began after that of an entry; the ids of runs begin with their time. */
+export function isAfter({ run }: Begun, entry: LockEntry | undefined): boolean {
+  return entry === undefined || run > entry.run;
 }
 
-function otherPaths(lockPath: string, base: string | undefined, alone: boolean): string[] {
-  if (base !== undefined) return [base];
-  return alone ? [] : partsBeside(lockPath);
+/** Several lists of one job's runs as one, in the order of their times. */
+export function joined(...lists: (readonly Begun[] | undefined)[]): Begun[] {
+  const byRun = new Map(lists.flatMap((list) => list ?? []).map((begun) => [begun.run, begun]));
+  return [...byRun.values()].sort((a, b) => (a.run < b.run ? -1 : 1));
 }
 
 /**
- * What was begun, here or in another log, and is not done. A log is not told what was done elsewhere about its runs:
- * there an entry of that run, or of a later one, is the sign. What is begun here and was done elsewhere since is over,
- * and leaves the log.
+ * The unfinished runs, of this log and of others. A log does not say what was done elsewhere about its runs: an entry
+ * there of that run, or of a later one, does. Our own that are over in this way also leave `log`.
  */
 function pendingOf(
-  own: LogFold,
-  others: readonly { lock: LockTexts; fold: LogFold }[],
-  entries: LockTexts,
-): Map<string, Begun> {
-  const pending = new Map<string, Begun>();
-  for (const { fold } of others) {
-    for (const [key, job] of fold.begun) {
-      if (isLaterRun(job, entries.get(key)) && isLaterRun(job, pending.get(key))) pending.set(key, job);
-    }
+  log: LogState,
+  others: readonly { lock: ReadonlyMap<string, LockEntry>; begun: LogState['begun'] }[],
+  entries: ReadonlyMap<string, LockEntry>,
+): Map<string, Begun[]> {
+  const pending = new Map<string, Begun[]>();
+  for (const [key, runs] of others.flatMap(({ begun }) => [...begun])) {
+    const open = runs.filter((begun) => isAfter(begun, entries.get(key)));
+    if (open.length > 0) pending.set(key, joined(pending.get(key), open));
   }
-  for (const [key, job] of own.begun) {
-    const isOver = others.some(({ lock }) => (lock.get(key)?.run ?? '') > job.run);
-    if (isOver) own.begun.delete(key);
-    else pending.set(key, job);
+  for (const [key, runs] of log.begun) {
+    const open = runs.filter(({ run }) => !others.some(({ lock }) => (lock.get(key)?.run ?? '') > run));
+    if (open.length === 0) log.begun.delete(key);
+    else {
+      log.begun.set(key, open);
+      const elsewhere = pending.get(key);
+      pending.set(key, elsewhere ? joined(elsewhere, open) : open);
+    }
   }
   return pending;
 }

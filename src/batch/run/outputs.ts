@@ -1,12 +1,13 @@
 import { copyFile, rm } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { ImggenError, messageOf } from '../../errors.ts';
 import type { LockedFile, LockEntry } from '../lock/types.ts';
 import type { LockLog } from '../lock/log.ts';
 import { makeOutput } from '../../renditions/make.ts';
 import { timeAfter } from './clock.ts';
 import { firstDifference, stateOf } from '../jobs/due.ts';
-import { relativePath } from '../jobs/paths.ts';
+import { pathsOf } from '../jobs/job.ts';
+import { isBelow, relativePath } from '../jobs/paths.ts';
 import type { BatchJob, Output } from '../jobs/types.ts';
 import type { SavedImage } from '../../images/types.ts';
 
@@ -45,8 +46,7 @@ export async function convertAgain(
   const outputs = await makeOutputs(job.outputs, originals, before.run, directory);
   // Where an original lay before nobody would look for it again, unless an output has taken the place.
   for (const original of left) {
-    const isTaken = outputs.some(({ path }) => path === original.path);
-    if (!isTaken && stateOf(original, directory) === 'same') await remove(join(directory, original.path));
+    if (!outputs.some(({ path }) => path === original.path)) await removeOriginal(original, job, directory);
   }
   return { ...moved, processing: job.processing, outputs };
 }
@@ -69,6 +69,16 @@ async function copy(from: string, to: string): Promise<void> {
   await copyFile(from, to).catch((error: unknown) => {
     throw new ImggenError('output', `cannot copy ${from} to ${to}`, { cause: messageOf(error) });
   });
+}
+
+/**
+ * Removes an original that is as it was made. One that lies neither below the batch file's directory nor beside a file
+ * that the job declares stays: somebody may have edited the lock file. Throws ImggenError `output`.
+ */
+export async function removeOriginal(original: LockedFile, job: BatchJob, directory: string): Promise<void> {
+  const path = join(directory, original.path);
+  const isBeside = pathsOf(job).some((declared) => dirname(resolve(declared)) === dirname(resolve(path)));
+  if ((isBeside || isBelow(path, directory)) && stateOf(original, directory) === 'same') await remove(path);
 }
 
 /** Removes a file, if it is there. Throws ImggenError `output`. */

@@ -12,8 +12,7 @@ import { runPlan } from '../../generate/run.ts';
 import type { Services } from '../../generate/services.ts';
 import type { Budget } from './budget.ts';
 import { timeAfter } from './clock.ts';
-import { stateOf } from '../jobs/due.ts';
-import { convertAgain, lockedFile, makeOutputs, remove } from './outputs.ts';
+import { convertAgain, lockedFile, makeOutputs, removeOriginal } from './outputs.ts';
 import { NotBegun } from './pace.ts';
 import type { BatchJob, Due } from '../jobs/types.ts';
 
@@ -47,13 +46,12 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
   const { log, directory } = context;
   const before = due.work === 'convert' ? log?.entries.get(job.key) : undefined;
   const whole = before ? await convertAgain(job, before, log, directory) : await generated(job, due, context);
-  // The originals too: they are known to be the job's until they are gone, also to whoever comes after a crash.
+  // The originals too: until they are gone, the lock has to know them for the job's.
   log?.done(job.key, whole);
   const entry = job.keepOriginal ? whole : { ...whole, originals: [] };
   if (!job.keepOriginal) {
     // What is made from an image is safe, and known to be: only now the image may go.
-    for (const file of whole.originals)
-      if (stateOf(file, directory) === 'same') await remove(join(directory, file.path));
+    for (const file of whole.originals) await removeOriginal(file, job, directory);
     log?.done(job.key, entry);
   }
   return { entry, paths: toldPaths(job, entry, directory), images: before ? 0 : job.count };
@@ -61,7 +59,7 @@ export async function performJob(job: BatchJob, due: Due, context: PerformContex
 
 async function generated(job: BatchJob, due: Due, context: PerformContext): Promise<LockEntry> {
   const { directory, log } = context;
-  const begunBefore = log?.pending.get(job.key)?.run;
+  const begunBefore = log?.pending.get(job.key)?.at(-1)?.run;
   const previous = log?.entries.get(job.key)?.generated;
   const run = await obtain(job, due, context);
   const originals = filesOf(run, 'saved', directory);
@@ -79,7 +77,7 @@ async function generated(job: BatchJob, due: Due, context: PerformContext): Prom
 /** A run of the job of which every image is saved. */
 async function obtain(job: BatchJob, { work }: Due, context: PerformContext): Promise<Run> {
   const { log, services } = context;
-  const pending = log?.pending.get(job.key)?.run;
+  const pending = log?.pending.get(job.key)?.at(-1)?.run;
   if (pending !== undefined) {
     const finished = work === 'resume' ? await finish(pending, job, context) : undefined;
     if (finished) return finished;

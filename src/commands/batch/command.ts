@@ -52,8 +52,8 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
     if (main === undefined) return await runWith(undefined, batch);
     const path = flags.shard ? partPathOf(main, flags.shard) : main;
     const beside = { base: flags.shard && main };
-    if (flags.check || flags.dryRun) return await runWith(LockLog.view(path, beside), batch);
-    const log = LockLog.open(path, host.machine, beside);
+    if (flags.check || flags.dryRun) return await runWith(await LockLog.view(path, beside), batch);
+    const log = await LockLog.open(path, host.machine, beside);
     try {
       return await runWith(log, batch);
     } finally {
@@ -100,10 +100,10 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
       return {
         entry: lock?.entries.get(key),
         pending,
-        run: () => pending && readRun(settings.directories.state, pending.run),
+        runs: () => (pending ?? []).flatMap(({ run }) => readRun(settings.directories.state, run) ?? []),
       };
     },
-    locked: (flags.prune && lock?.entries.keys()) || [],
+    locked: flags.prune ? [...(lock?.entries.keys() ?? [])].filter((key) => selection.has(key)) : [],
   });
   if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);
   const [idle] = selection.idle;
