@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { shardOf } from '../../src/batch/jobs/shard.ts';
 import { drawing, eventsOf, lines, Project, prompts } from '../support/batch.ts';
 import { documented, type Gateway, gateway, silence } from '../support/gateway.ts';
 import { start } from '../support/imggen.ts';
+import { sha256 } from '../support/place.ts';
 import { pty } from '../support/pty.ts';
 
 function named(...names: string[]): { prompt: string; name: string }[] {
@@ -201,6 +202,14 @@ describe('a file that has the name of the log', () => {
   });
 });
 
+test('a file that was altered and kept its length is out of date', async () => {
+  const { project } = await drawn('x', 'y');
+  const bytes = project.place.read('x.png');
+  bytes[bytes.length - 1] = 1 ^ (bytes.at(-1) as number);
+  project.place.write('x.png', bytes);
+  expect(await project.check()).toEqual(['x.png: x.png was altered']);
+});
+
 describe('what cannot be read where an image was', () => {
   const inItsPlace: [string, (path: string) => void][] = [
     ['a link to itself', (path) => symlinkSync(basename(path), path)],
@@ -279,9 +288,6 @@ describe('the sandbox', () => {
 
 describe('--shard', () => {
   const names = Array.from({ length: 20 }, (_, k) => `image-${k}`);
-  /** As README describes it: the hash of the first file. */
-  const shardOf = (key: string, count: number) =>
-    (createHash('sha256').update(key).digest().readUInt32BE(0) % count) + 1;
 
   test('shares the jobs of a file, and the parts of the lock are joined', async () => {
     const api = await gateway({ generation: drawing() });
@@ -328,6 +334,16 @@ describe('--shard', () => {
     expect(await project.check()).toEqual([]);
   });
 
+  test.each([
+    ['hero.png', 4, 2],
+    ['assets/boat-1.png', 4, 2],
+    ['ä.png', 4, 4],
+    ['../here/fox.png', 7, 7],
+    ['hero.png', 100_000, 65_198],
+  ])('of %s among %i is the same on every machine and in every version', (key, count, shard) => {
+    expect(shardOf(key, count)).toBe(shard);
+  });
+
   test('and --only narrow down together', async () => {
     const api = await gateway({ generation: drawing() });
     const project = new Project({ images: named(...names) }, { server: api });
@@ -370,6 +386,74 @@ describe('--prune', () => {
     expect(project.images).toEqual(['kept.png', 'mine.png']);
     expect(Object.keys(project.lock())).toEqual(['kept.png']);
     expect((await project.run('--dry-run', '--prune')).stdout).toBe('');
+  });
+
+  test('with --only removes the files of the jobs that match, and no other', async () => {
+    const project = await outgrown();
+    expect((await project.run('--dry-run', '--prune', '--only', 'old/*')).stdout).toBe('prune old/gone.png\n');
+    expect((await project.run('--prune', '--yes', '--only', 'old/*')).exit).toBe(0);
+    expect(project.images).toEqual(['gone.png', 'kept.png', 'mine.png']);
+    expect(Object.keys(project.lock())).toEqual(['gone.png', 'kept.png', 'mine.png']);
+  });
+
+  test('removes the sidecar that describes the image, and no other file of that name', async () => {
+    const api = await gateway({ generation: drawing() });
+    const declared = { defaults: { sidecar: true }, images: named('x', 'y', 'z') };
+    const project = new Project(declared, { server: api });
+    expect((await project.run()).exit).toBe(0);
+    project.place.write('y.png.json', '{"sha256":"of another image"}');
+    project.declare({ ...declared, images: named('z') });
+    expect((await project.run('--prune', '--yes')).exit).toBe(0);
+    const left = ['images.yaml', 'images.yaml.lock.json', 'y.png.json', 'z.png', 'z.png.json'];
+    expect(project.place.files()).toEqual(left);
+  });
+
+  describe('with a lock file that somebody edited', () => {
+    /** A project in `art/` whose lock file has a job that is gone, with a file of this path as it is. */
+    async function edited(path: string, prepare: (cwd: string) => void = () => {}): Promise<Project> {
+      const api = await gateway({ generation: drawing() });
+      const project = new Project({ images: named('kept') }, { server: api, file: 'art/images.yaml' });
+      expect((await project.run()).exit).toBe(0);
+      project.place.write('photo.png', 'a photo');
+      project.place.write('art/prompt.txt', 'a prompt');
+      prepare(project.place.cwd);
+      const bytes = project.place.read(join('art', path));
+      const { version, jobs } = project.place.json('art/images.yaml.lock.json') as {
+        version: number;
+        jobs: Record<string, object>;
+      };
+      const file = { path, sha256: sha256(bytes), bytes: bytes.length };
+      jobs['gone.png'] = { ...jobs['kept.png'], originals: [], outputs: [file] };
+      project.place.write('art/images.yaml.lock.json', JSON.stringify({ version, jobs }));
+      return project;
+    }
+
+    test.each<[string, string, ((cwd: string) => void)?]>([
+      ['above the directory', '../photo.png'],
+      ['behind a link that leads out', 'link/photo.png', (cwd) => symlinkSync('..', join(cwd, 'art/link'))],
+    ])('leaves a file that is %s, and says so', async (_where, path, prepare) => {
+      const project = await edited(path, prepare);
+      const { exit, stderr } = await project.runWith({ unchecked: true }, '--prune', '--yes');
+      expect({ exit, stderr }).toEqual({
+        exit: 0,
+        stderr: expect.stringContaining(`warning: ${path} is not below the directory of the batch file, and stays\n`),
+      });
+      expect(project.place.read('photo.png').toString()).toBe('a photo');
+      expect(Object.keys(project.lock())).toEqual(['kept.png']);
+    });
+
+    test.each(['images.yaml', 'prompt.txt'])('refuses one that names %s, which is no image', async (path) => {
+      const project = await edited(path);
+      const before = project.place.files();
+      for (const args of [['--prune', '--yes'], ['--check'], []]) {
+        expect(await project.run(...args)).toMatchObject({
+          exit: 2,
+          stdout: '',
+          stderr: expect.stringContaining('art/images.yaml.lock.json: a broken lock file'),
+        });
+      }
+      expect(project.place.files()).toEqual(before);
+    });
   });
 
   test('needs somebody to ask, or --yes', async () => {

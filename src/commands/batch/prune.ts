@@ -1,14 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stateOf } from '../../batch/jobs/due.ts';
 import { remove } from '../../batch/run/outputs.ts';
 import type { Survey } from '../../batch/jobs/survey.ts';
 import { ImggenError } from '../../errors.ts';
 import type { LockLog } from '../../batch/lock/log.ts';
+import type { LockedFile } from '../../batch/lock/types.ts';
+import { isBelow } from '../../batch/jobs/paths.ts';
+import { isObject, parsed } from '../../json.ts';
 import { askYesNo } from '../../terminal/ask.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
 import type { Batch } from './context.ts';
 
-/** Asks before the files of jobs that are gone are removed, unless --yes has said it. Throws ImggenError `interrupted` for a no. */
+/** Asks before the files of jobs that are gone are removed; not with --yes. Throws ImggenError `interrupted` for a no. */
 export async function confirmPrune(gone: readonly string[], { flags, terminal, host }: Batch): Promise<void> {
   if (gone.length === 0 || flags.yes) return;
   for (const key of gone) terminal.info(`  ${oneLine(key)}`);
@@ -17,8 +21,9 @@ export async function confirmPrune(gone: readonly string[], { flags, terminal, h
 }
 
 /**
- * Removes the files of jobs that are gone, and their entries. A file that another job declares, or that is not as it
- * was made, stays. Throws ImggenError `output` when one cannot be removed.
+ * Removes the files of jobs that are gone, with their sidecars, and their entries in the lock. A file stays when another
+ * job declares it, when it is not as it was made, or when it is not below the batch file's directory: somebody may have
+ * edited the lock file. Throws ImggenError `output` when one cannot be removed.
  */
 export async function prune(
   gone: readonly string[],
@@ -32,11 +37,27 @@ export async function prune(
       const path = join(directory, file.path);
       if (isDeclared(path)) continue;
       const state = stateOf(file, directory);
-      if (state === 'altered') terminal.warn(`${file.path} was altered, and stays`);
-      if (state !== 'same') continue;
-      await remove(path);
-      terminal.info(`removed ${oneLine(path)}`);
+      if (state === 'missing') continue;
+      if (!isBelow(path, directory)) terminal.warn(`${oneLine(file.path)} is not below the directory of the batch file, and stays`);
+      else if (state === 'altered') terminal.warn(`${oneLine(file.path)} was altered, and stays`);
+      else {
+        for (const each of [path, ...sidecarOf(path, file)]) {
+          await remove(each);
+          terminal.info(`removed ${oneLine(each)}`);
+        }
+      }
     }
     log.dropped(key);
+  }
+}
+
+/** The sidecar of an image: the file beside it that has its hash. */
+function sidecarOf(image: string, { sha256 }: LockedFile): string[] {
+  const path = `${image}.json`;
+  try {
+    const document = parsed(readFileSync(path, 'utf8'));
+    return isObject(document) && document.sha256 === sha256 ? [path] : [];
+  } catch {
+    return [];
   }
 }
