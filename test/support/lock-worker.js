@@ -4,6 +4,7 @@ import { mkdirSync, rmdirSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { LockLog } from '../../src/batch/lock/log.ts';
+import { viewLock } from '../../src/batch/lock/view.ts';
 
 const [mode, lockPath, ...rest] = process.argv.slice(2);
 const machine = { name: hostname(), pid: process.pid, isRunning };
@@ -72,7 +73,7 @@ async function hold() {
 }
 
 async function view() {
-  const { entries, pending } = await LockLog.view(lockPath, rest[0] ? { base: rest[0] } : {});
+  const { entries, pending } = await viewLock(lockPath, rest[0] ? { base: rest[0] } : {});
   say({ entries: Object.fromEntries(entries), pending: Object.fromEntries(pending) });
 }
 

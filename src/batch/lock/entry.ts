@@ -25,11 +25,6 @@ export function ordered(entry: LockEntry): LockEntry {
   };
 }
 
-/** Whether two entries say the same. */
-export function isSame(a: LockEntry, b: LockEntry): boolean {
-  return JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
-}
-
 /** Whether an entry replaces the known one: it is later; of the same time, always the same one of two wins. */
 export function isNews(entry: LockEntry, known: LockEntry | undefined): boolean {
   if (known === undefined || entry.generated > known.generated) return true;

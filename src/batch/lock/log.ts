@@ -10,7 +10,7 @@ import { lockLimit, textOf } from './file.ts';
 import { apply, emptyState, readLog } from './fold.ts';
 import { logPathOf } from './paths.ts';
 import type { JobLine, LockEntry, LockLine, LockView } from './types.ts';
-import { type Beside, readOne, readTogether } from './view.ts';
+import { type Beside, readOne, viewLock } from './view.ts';
 
 const toDisk = promisify(fdatasync);
 /** How often a log is claimed that its owner removes at that moment. */
@@ -64,14 +64,6 @@ export class LockLog implements LockView {
     }
   }
 
-  /**
-   * What a lock file, its log and the files that are read with it hold. Takes no ownership and writes nothing.
-   * Throws ImggenError `config` when a file is broken or cannot be read, `usage` when what should be a log is none.
-   */
-  static async view(lockPath: string, beside: Beside = {}): Promise<LockView> {
-    return await readTogether(lockPath, beside);
-  }
-
   get entries(): ReadonlyMap<string, LockEntry> {
     return this.#entries;
   }
@@ -123,7 +115,7 @@ export class LockLog implements LockView {
     if (this.#file === undefined) return;
     try {
       this.#ensureOwned(this.#file);
-      const { before, own, log, others } = await readTogether(this.#lockPath, this.#beside);
+      const { before, own, log, others } = await viewLock(this.#lockPath, this.#beside);
       const text = textOf(own);
       // --merge-locks wants a part of each shard, also of one that had nothing to do.
       const isMissingPart = this.#beside.base !== undefined && !existsSync(this.#lockPath);
@@ -141,9 +133,10 @@ export class LockLog implements LockView {
   }
 
   async #read(): Promise<void> {
-    const { entries, pending, log, others } = await readTogether(this.#lockPath, this.#beside);
+    const { entries, pending, log, others } = await viewLock(this.#lockPath, this.#beside);
     for (const { owner, path } of others) {
-      if (isAlive(owner, logPathOf(path), this.#machine)) throw inUse(path, owner);
+      // Parts that the user names are read as they are: their shard may have been killed just now, elsewhere.
+      if (!this.#beside.parts && isAlive(owner, logPathOf(path), this.#machine)) throw inUse(path, owner);
     }
     this.#entries = entries;
     this.#state.begun = pending;
@@ -184,7 +177,7 @@ export class LockLog implements LockView {
     const here = dropped.filter((key) => lock.has(key));
     if (here.length === 0) return;
     try {
-      const part = await LockLog.open(path, this.#machine, { alone: true });
+      const part = await LockLog.open(path, this.#machine, { parts: [] });
       for (const key of here) part.dropped(key);
       await part.close();
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Machine } from '../../files/owner.ts';
 import { isNews } from './entry.ts';
 import { LockLog } from './log.ts';
 import { logPathOf } from './paths.ts';
-import { changed, isAfter, joined, readOne } from './view.ts';
+import { viewLock } from './view.ts';
 
 /**
  * Joins the parts of shards, with their logs where there are any, into a lock file, which need not exist yet. The latest
@@ -14,36 +14,22 @@ import { changed, isAfter, joined, readOne } from './view.ts';
  * Throws ImggenError `config` when a part is missing or broken, before anything is written; `output` when a living
  * process has the lock file or it cannot be written.
  */
-export async function mergeLocks(target: string, parts: readonly string[], machine: Machine): Promise<number> {
+export async function mergeLocks(target: string, names: readonly string[], machine: Machine): Promise<number> {
   // A shell's `….lock.*` also names the log of a part; a shard that was killed may have left nothing else.
-  const paths = new Set(parts.map((path) => (path.endsWith('.jsonl') ? path.slice(0, -1) : path)));
-  const found = [];
-  for (const path of paths) {
-    if (!existsSync(path) && !existsSync(logPathOf(path))) {
-      throw new ImggenError('config', `there is no lock part ${path}`, {
-        hint: 'name the parts that the shards wrote: <file>.lock.<i>-of-<n>.json',
-      });
-    }
-    found.push(await readOne(path));
+  const parts = [...new Set(names.map((path) => (path.endsWith('.jsonl') ? path.slice(0, -1) : path)))];
+  const missing = parts.find((path) => !existsSync(path) && !existsSync(logPathOf(path)));
+  if (missing !== undefined) {
+    throw new ImggenError('config', `there is no lock part ${missing}`, {
+      hint: 'name the parts that the shards wrote: <file>.lock.<i>-of-<n>.json',
+    });
   }
-  const lock = await LockLog.open(target, machine, { alone: true });
-  const news = new Set<string>();
-  // done() ends all runs of a job, also one that began after the entry of a part.
-  const begun = [...lock.pending, ...found.flatMap(({ log }) => [...log.begun])];
+  const log = await LockLog.open(target, machine, { parts });
   try {
-    for (const [key, entry] of found.flatMap((part) => [...changed(part.lock, part.log)])) {
-      if (!isNews(entry, lock.entries.get(key))) continue;
-      lock.done(key, entry);
-      news.add(key);
-    }
-    for (const [key, runs] of begun) {
-      const open = runs.filter((begun) => isAfter(begun, lock.entries.get(key)));
-      const known = lock.pending.get(key);
-      const isKnown = open.every(({ run }) => known?.some((begun) => begun.run === run));
-      if (!isKnown) for (const { fingerprint, run } of joined(known, open)) await lock.begun(key, fingerprint, run);
-    }
+    const { before, entries, pending } = await viewLock(target, { parts });
+    // What is pending in a part moves to the log of the lock file; close() takes up the entries.
+    for (const [key, runs] of pending) for (const { fingerprint, run } of runs) await log.begun(key, fingerprint, run);
+    return [...entries].filter(([key, entry]) => isNews(entry, before.get(key))).length;
   } finally {
-    await lock.close();
+    await log.close();
   }
-  return news.size;
 }

@@ -1,5 +1,6 @@
 import { ImggenError, messageOf } from '../../errors.ts';
 import type { Owner } from '../../files/owner.ts';
+import { isNews } from './entry.ts';
 import { readLock } from './file.ts';
 import { type LogState, readLog } from './fold.ts';
 import { logPathOf, partsBeside } from './paths.ts';
@@ -9,8 +10,8 @@ import type { Begun, LockEntry, LockView } from './types.ts';
 export interface Beside {
   /** The main lock file, below a shard's part. */
   base?: string | undefined;
-  /** Whether the parts of shards that lie beside a main lock file are left out. */
-  alone?: boolean | undefined;
+  /** The parts of shards that a main lock file takes up; by default those that lie beside it. */
+  parts?: readonly string[];
 }
 
 /** A lock file with its log, and the files that are read with it. */
@@ -25,24 +26,24 @@ export interface Whole extends LockView {
 }
 
 /**
- * Reads a lock file, its log and what lies beside, and writes nothing. Throws ImggenError `config` when one of them cannot
- * be read or is broken, `usage` when what should be a log is something else.
+ * Reads a lock file, its log and the files that are read with it; takes no ownership and writes nothing. Throws
+ * ImggenError `config` when one of them cannot be read or is broken, `usage` when what should be a log is something else.
  */
-export async function readTogether(lockPath: string, { base, alone = false }: Beside): Promise<Whole> {
+export async function viewLock(lockPath: string, { base, parts }: Beside = {}): Promise<Whole> {
   const { lock: before, log } = await readOne(lockPath);
-  const paths = base === undefined ? (alone ? [] : partsBeside(lockPath)) : [base];
+  const paths = base === undefined ? (parts ?? partsBeside(lockPath)) : [base];
   const others = [];
   for (const path of paths) {
     const other = await readOne(path);
     others.push({ path, owner: other.log.owner, lock: changed(other.lock, other.log), begun: other.log.begun });
   }
-  const below = new Map(before);
+  const elsewhere = new Map<string, LockEntry>();
   for (const [key, entry] of others.flatMap(({ lock }) => [...lock])) {
-    const known = below.get(key);
-    // Of two of one time ours counts: here the images were converted anew.
-    if (known === undefined || entry.generated > known.generated) below.set(key, entry);
+    if (isNews(entry, elsewhere.get(key))) elsewhere.set(key, entry);
   }
-  const entries = changed(below, log);
+  // Of two of one time ours counts: its originals may be removed since.
+  const later = [...elsewhere].filter(([key, { generated }]) => generated > (before.get(key)?.generated ?? ''));
+  const entries = changed(new Map([...before, ...later]), log);
   // The main file takes up the parts; a shard keeps what it read of the main file out of its part.
   const own = base === undefined ? entries : changed(before, log);
   return { before, own, entries, pending: pendingOf(log, others, entries), log, others };
@@ -62,7 +63,7 @@ export async function readOne(lockPath: string): Promise<{ lock: Map<string, Loc
 }
 
 /** A lock file's jobs with the changes of a log. */
-export function changed(lock: ReadonlyMap<string, LockEntry>, { changes }: LogState): Map<string, LockEntry> {
+function changed(lock: ReadonlyMap<string, LockEntry>, { changes }: LogState): Map<string, LockEntry> {
   const result = new Map(lock);
   for (const [key, entry] of changes) {
     if (entry === null) result.delete(key);
@@ -72,12 +73,12 @@ export function changed(lock: ReadonlyMap<string, LockEntry>, { changes }: LogSt
 }
 
 /** Whether a run began after that of an entry; the ids of runs begin with their time. */
-export function isAfter({ run }: Begun, entry: LockEntry | undefined): boolean {
+function isAfter({ run }: Begun, entry: LockEntry | undefined): boolean {
   return entry === undefined || run > entry.run;
 }
 
 /** Several lists of one job's runs as one, in the order of their times. */
-export function joined(...lists: (readonly Begun[] | undefined)[]): Begun[] {
+function joined(...lists: (readonly Begun[] | undefined)[]): Begun[] {
   const byRun = new Map(lists.flatMap((list) => list ?? []).map((begun) => [begun.run, begun]));
   return [...byRun.values()].sort((a, b) => (a.run < b.run ? -1 : 1));
 }

@@ -9,6 +9,7 @@ import { type ExitCode, usageError } from '../../errors.ts';
 import { LockLog } from '../../batch/lock/log.ts';
 import { lockPathOf, partPathOf } from '../../batch/lock/paths.ts';
 import type { LockView } from '../../batch/lock/types.ts';
+import { viewLock } from '../../batch/lock/view.ts';
 import { readRun } from '../../journal/read.ts';
 import { mergeLocks } from '../../batch/lock/merge.ts';
 import { openManifest } from '../../batch/file/open.ts';
@@ -52,7 +53,7 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
     if (main === undefined) return await runWith(undefined, batch);
     const path = flags.shard ? partPathOf(main, flags.shard) : main;
     const beside = { base: flags.shard && main };
-    if (flags.check || flags.dryRun) return await runWith(await LockLog.view(path, beside), batch);
+    if (flags.check || flags.dryRun) return await runWith(await viewLock(path, beside), batch);
     const log = await LockLog.open(path, host.machine, beside);
     try {
       return await runWith(log, batch);

@@ -38,7 +38,8 @@ export async function prune(
       if (isDeclared(path)) continue;
       const state = stateOf(file, directory);
       if (state === 'missing') continue;
-      if (!isBelow(path, directory)) terminal.warn(`${oneLine(file.path)} is not below the directory of the batch file, and stays`);
+      if (!isBelow(path, directory))
+        terminal.warn(`${oneLine(file.path)} is not below the directory of the batch file, and stays`);
       else if (state === 'altered') terminal.warn(`${oneLine(file.path)} was altered, and stays`);
       else {
         for (const each of [path, ...sidecarOf(path, file)]) {

@@ -8,6 +8,7 @@ import { LockLog } from '../../../src/batch/lock/log.ts';
 import { mergeLocks } from '../../../src/batch/lock/merge.ts';
 import { logPathOf } from '../../../src/batch/lock/paths.ts';
 import type { Begun, JobLine, LockEntry, LockView } from '../../../src/batch/lock/types.ts';
+import { viewLock } from '../../../src/batch/lock/view.ts';
 import { processOf } from '../../support/lock.ts';
 import { empty, entry, few, jobs, lockPath, plain, save, top } from '../../support/locks.ts';
 import { property } from '../../support/properties.ts';
@@ -90,7 +91,7 @@ describe('the log', () => {
         if (each === 'kill' || each === 'cut') copyFileSync(join(top, 'lock'), lockPath);
         if (each === 'cut') writeFileSync(logPath, '{"type":"done","key":"a","en', { flag: 'a' });
         alive.clear();
-        model.expectIn(await LockLog.view(lockPath));
+        model.expectIn(await viewLock(lockPath));
         log = await LockLog.open(lockPath, processOf(alive, position + 1));
         model.expectIn(log);
       }

@@ -20,6 +20,7 @@ import { LockLog } from '../../../src/batch/lock/log.ts';
 import { mergeLocks } from '../../../src/batch/lock/merge.ts';
 import { lockPathOf, logPathOf, partPathOf, partsBeside } from '../../../src/batch/lock/paths.ts';
 import type { LockEntry } from '../../../src/batch/lock/types.ts';
+import { viewLock } from '../../../src/batch/lock/view.ts';
 import { bundleWorker, lockEntry, processOf, runWorker, startWorker } from '../../support/lock.ts';
 import { until } from '../../support/puppet.ts';
 
@@ -55,7 +56,7 @@ const openPart = (index: number, pid = 1) => LockLog.open(part(index), machine(p
 
 /** Writes a lock file as a run does, with a log of its own. */
 async function write(path: string, jobs: Record<string, Partial<LockEntry>>): Promise<void> {
-  const log = await LockLog.open(path, machine(), { alone: true });
+  const log = await LockLog.open(path, machine(), { parts: [] });
   for (const [key, changes] of Object.entries(jobs)) log.done(key, lockEntry(key, changes));
   await log.close();
 }
@@ -78,69 +79,18 @@ describe('the lock file', () => {
       'a/Z.png': { originals: [], usage: null, request_id: null },
       'a/é.png': { missing: 1, shortAnswers: 2 },
     });
-    expect(text()).toMatchInlineSnapshot(`
-      "{
-        "version": 1,
-        "jobs": {
-          "a/Z.png": {
-            "fingerprint": "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-            "processing": null,
-            "originals": [],
-            "outputs": [],
-            "run": "20260101T120000-aaaaaaaa",
-            "model": "gpt-image-1",
-            "request_id": null,
-            "task_id": null,
-            "usage": null,
-            "generated": "2026-01-01T12:00:00.000Z"
-          },
-          "a/é.png": {
-            "fingerprint": "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-            "processing": null,
-            "originals": [
-              {
-                "path": "a/é.png",
-                "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                "bytes": 1234
-              }
-            ],
-            "outputs": [],
-            "run": "20260101T120000-aaaaaaaa",
-            "model": "gpt-image-1",
-            "request_id": "req_1",
-            "task_id": null,
-            "usage": {
-              "total_tokens": 7
-            },
-            "generated": "2026-01-01T12:00:00.000Z",
-            "missing": 1,
-            "shortAnswers": 2
-          },
-          "b.png": {
-            "fingerprint": "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-            "processing": "p",
-            "originals": [
-              {
-                "path": "b.png",
-                "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                "bytes": 1234
-              }
-            ],
-            "outputs": [],
-            "run": "20260101T120000-aaaaaaaa",
-            "model": "gpt-image-1",
-            "request_id": "req_1",
-            "task_id": null,
-            "usage": {
-              "input_tokens": 3,
-              "total_tokens": 7
-            },
-            "generated": "2026-01-01T12:00:00.000Z"
-          }
-        }
-      }
-      "
-    `);
+    const file = (path: string) => ({ path, sha256: 'a'.repeat(64), bytes: 1234 });
+    const rest = { run: '20260101T120000-aaaaaaaa', model: 'gpt-image-1' };
+    const end = { task_id: null, usage: { total_tokens: 7 }, generated: '2026-01-01T12:00:00.000Z' };
+    const job = (originals: object[], processing: string | null, more: object) => {
+      return { fingerprint: 'f'.repeat(64), processing, originals, outputs: [], ...rest, request_id: 'req_1', ...more };
+    };
+    const jobs = {
+      'a/Z.png': job([], null, { request_id: null, ...end, usage: null }),
+      'a/é.png': job([file('a/é.png')], null, { ...end, missing: 1, shortAnswers: 2 }),
+      'b.png': job([file('b.png')], 'p', { ...end, usage: { input_tokens: 3, total_tokens: 7 } }),
+    };
+    expect(text()).toBe(`${JSON.stringify({ version: 1, jobs }, null, 2)}\n`);
     expect(names()).toEqual([basename(lock)]);
   });
 
@@ -232,7 +182,7 @@ describe('the lock file', () => {
     writeFileSync(lock, damaged);
     const error = { code: 'config', exit: 2, message: `${lock}${message}`, hint: expect.any(String) };
     await expect(readLock(lock)).rejects.toMatchObject(error);
-    await expect(LockLog.view(lock)).rejects.toMatchObject(error);
+    await expect(viewLock(lock)).rejects.toMatchObject(error);
     await expect(open()).rejects.toMatchObject(error);
     if (cause) await expect(open()).rejects.toMatchObject({ reason: expect.stringContaining(cause) });
     expect(text()).toBe(damaged);
@@ -245,7 +195,7 @@ describe('the lock file', () => {
       writeFileSync(path, '');
       truncateSync(path, lockLimit + 1);
       const error = { code: 'config', message: `cannot read ${path}`, reason };
-      await expect(LockLog.view(lock)).rejects.toMatchObject(error);
+      await expect(viewLock(lock)).rejects.toMatchObject(error);
       rmSync(path);
     }
   });
@@ -432,7 +382,7 @@ describe('the log', () => {
       const killed = await open(2);
       killed.done('a.png', lockEntry('a.png'));
       alive.delete(2);
-      expect([...(await LockLog.view(lock)).entries.keys()]).toEqual(['a.png']);
+      expect([...(await viewLock(lock)).entries.keys()]).toEqual(['a.png']);
       await (await open(3)).close();
       expect(await keys()).toEqual(['a.png']);
       rmSync(lock);
@@ -457,8 +407,8 @@ describe('the log', () => {
       hint: expect.stringContaining('--lock'),
     };
     await expect(open()).rejects.toMatchObject(error);
-    await expect(LockLog.view(lock)).rejects.toMatchObject(error);
-    await expect(LockLog.view(part(1), { base: lock })).rejects.toMatchObject(error);
+    await expect(viewLock(lock)).rejects.toMatchObject(error);
+    await expect(viewLock(part(1), { base: lock })).rejects.toMatchObject(error);
     await expect(mergeLocks(join(place, 'x.json'), [lock], machine())).rejects.toMatchObject(error);
     expect(text(logPathOf(lock))).toBe(content);
     expect(names()).toEqual([basename(lock), basename(logPathOf(lock))]);
@@ -544,7 +494,7 @@ describe('the parts of shards', () => {
     await shard.close();
     expect(text()).toBe(main);
     expect(await keys(part(1))).toEqual(['b.png', 'c.png']);
-    const { entries } = await LockLog.view(part(1), { base: lock });
+    const { entries } = await viewLock(part(1), { base: lock });
     expect([...entries.keys()].sort()).toEqual(['a.png', 'b.png', 'c.png']);
     await mergeLocks(lock, [part(1)], machine());
     expect((await readLock(lock)).get('c.png')).toMatchObject({ missing: 1, shortAnswers: 1 });
@@ -556,16 +506,16 @@ describe('the parts of shards', () => {
     expect(await mergeLocks(lock, [part(1), part(2)], machine())).toBe(0);
   });
 
-  test('are taken up by a run of the whole file, the latest entry of each job', async () => {
+  test('are taken up by a run of the whole file: the latest entry of each job, of the same time that of the main file', async () => {
     await write(lock, { 'a.png': { run: 'main', generated: later } });
-    await write(part(1), { 'a.png': { run: 'part', generated: earlier }, 'b.png': { run: 'one', generated: earlier } });
+    await write(part(1), { 'a.png': { run: 'part', generated: later }, 'b.png': { run: 'one', generated: earlier } });
     await write(part(2), { 'b.png': { run: 'two', generated: later } });
     const killed = await openPart(2, 9);
     killed.done('c.png', lockEntry('c.png'));
     await killed.begun('d.png', 'f', 'r-c');
     await killed.begun('d.png', 'f', 'r-d');
     alive.clear();
-    const view = await LockLog.view(lock);
+    const view = await viewLock(lock);
     expect(runs(view.entries)).toEqual({ 'a.png': 'main', 'b.png': 'two', 'c.png': lockEntry('').run });
     const unfinished = ['r-c', 'r-d'].map((run) => ({ fingerprint: 'f', run }));
     expect(view.pending).toEqual(new Map([['d.png', unfinished]]));
@@ -578,7 +528,7 @@ describe('the parts of shards', () => {
     await log.close();
     expect(await keys()).toEqual(['a.png', 'b.png', 'c.png', 'd.png']);
     // The part's log still has the run as begun; the entry tells that it is done.
-    expect((await LockLog.view(lock)).pending.size).toBe(0);
+    expect((await viewLock(lock)).pending.size).toBe(0);
   });
 
   test('do not bring a dropped job back', async () => {
@@ -589,7 +539,7 @@ describe('the parts of shards', () => {
     const log = await open();
     log.dropped('a.png');
     await log.close();
-    expect([...(await LockLog.view(lock)).entries.keys()].sort()).toEqual(['b.png', 'c.png']);
+    expect([...(await viewLock(lock)).entries.keys()].sort()).toEqual(['b.png', 'c.png']);
     expect(await keys(part(1))).toEqual(['b.png']);
     expect(statSync(part(2)).mtimeMs).toBe(untouched);
   });
@@ -624,7 +574,7 @@ describe('the parts of shards', () => {
       'b.png': lockEntry('').run,
       'x.png': lockEntry('').run,
     });
-    const { pending } = await LockLog.view(lock, { alone: true });
+    const { pending } = await viewLock(lock, { parts: [] });
     expect(pending).toEqual(new Map([['c.png', [{ fingerprint: 'f', run: 'r-c' }]]]));
     const time = statSync(lock).mtimeMs;
     expect(await mergeLocks(lock, [part(2), part(1)], machine())).toBe(0);
@@ -637,7 +587,7 @@ describe('the parts of shards', () => {
     await log.close();
     await write(part(1), { 'a.png': { run: 'r5' } });
     expect(await mergeLocks(lock, [part(1)], machine())).toBe(1);
-    expect((await LockLog.view(lock, { alone: true })).pending.get('a.png')).toEqual([{ fingerprint: 'f', run: 'r9' }]);
+    expect((await viewLock(lock, { parts: [] })).pending.get('a.png')).toEqual([{ fingerprint: 'f', run: 'r9' }]);
   });
 });
 
@@ -657,7 +607,7 @@ describe('processes', () => {
         if (event.begun) begun.add(event.begun);
         if (event.done) done.add(event.done);
       }
-      const { entries, pending } = await LockLog.view(lock);
+      const { entries, pending } = await viewLock(lock);
       for (const key of done) expect(entries.get(key)?.originals[0]?.path).toBe(key);
       for (const key of begun) expect(entries.has(key) || pending.has(key)).toBe(true);
     }
