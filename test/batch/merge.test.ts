@@ -442,6 +442,22 @@ describe('--prune', () => {
       expect(Object.keys(project.lock())).toEqual(['kept.png']);
     });
 
+    test('removes no original above the directory', async () => {
+      const api = await gateway({ generation: drawing() });
+      const image = { prompt: 'x', name: 'kept', resize: '4x', 'keep-original': false };
+      const project = new Project({ images: [image] }, { server: api, file: 'art/images.yaml' });
+      expect((await project.run()).exit).toBe(0);
+      project.place.write('photo.png', 'a photo');
+      const jobs = project.lock();
+      const [bytes, path] = [project.place.read('photo.png'), '../photo.png'];
+      jobs['kept.png']!.originals.push({ path, sha256: sha256(bytes), bytes: bytes.length });
+      project.place.write('art/images.yaml.lock.json', JSON.stringify({ version: 1, jobs }));
+      expect(await project.check()).toEqual(['kept.png: its original was to be removed']);
+      expect((await project.run()).exit).toBe(0);
+      expect(project.place.read('photo.png')).toEqual(bytes);
+      expect(await project.check()).toEqual([]);
+    });
+
     test.each(['images.yaml', 'prompt.txt'])('refuses one that names %s, which is no image', async (path) => {
       const project = await edited(path);
       const before = project.place.files();
