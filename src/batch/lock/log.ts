@@ -10,7 +10,7 @@ import { lockLimit, textOf } from './file.ts';
 import { apply, emptyState, readLog } from './fold.ts';
 import { logPathOf } from './paths.ts';
 import type { JobLine, LockEntry, LockLine, LockView } from './types.ts';
-import { type Beside, readOne, viewLock } from './view.ts';
+import { type Beside, viewLock } from './view.ts';
 
 const toDisk = promisify(fdatasync);
 /** How often a log is claimed that its owner removes at that moment. */
@@ -120,8 +120,9 @@ export class LockLog implements LockView {
       // --merge-locks wants a part of each shard, also of one that had nothing to do.
       const isMissingPart = this.#beside.base !== undefined && !existsSync(this.#lockPath);
       if (isMissingPart || text !== textOf(before)) this.#write(this.#lockPath, text);
-      const dropped = [...log.changes].flatMap(([key, entry]) => (entry === null ? [key] : []));
-      if (this.#beside.base === undefined) for (const { path } of others) await this.#dropFrom(path, dropped);
+      const isDropped = (key: string) => log.changes.get(key) === null;
+      if (this.#beside.base === undefined)
+        for (const { path, lock } of others) await this.#dropFrom(path, [...lock.keys()].filter(isDropped));
       this.#stop();
       const lines = [...log.begun].flatMap(([key, runs]) => runs.map((begun) => ({ type: 'begun', key, ...begun })));
       if (lines.length === 0) rmSync(this.#logPath, { force: true });
@@ -173,12 +174,10 @@ export class LockLog implements LockView {
 
   /** A job that is dropped here must not come back from the part of a shard. */
   async #dropFrom(path: string, dropped: readonly string[]): Promise<void> {
-    const { lock } = await readOne(path);
-    const here = dropped.filter((key) => lock.has(key));
-    if (here.length === 0) return;
+    if (dropped.length === 0) return;
     try {
       const part = await LockLog.open(path, this.#machine, { parts: [] });
-      for (const key of here) part.dropped(key);
+      for (const key of dropped) part.dropped(key);
       await part.close();
     } catch (error) {
       // The job is there again the next time, and can be dropped again.

@@ -50,7 +50,7 @@ export async function viewLock(lockPath: string, { base, parts }: Beside = {}): 
 }
 
 /** A lock file and its log, apart. Its owner writes the lock before it removes the log, so the log is read first. */
-export async function readOne(lockPath: string): Promise<{ lock: Map<string, LockEntry>; log: LogState }> {
+async function readOne(lockPath: string): Promise<{ lock: Map<string, LockEntry>; log: LogState }> {
   const logPath = logPathOf(lockPath);
   let log: LogState;
   try {
