@@ -1,4 +1,5 @@
 import { usageError } from '../errors.ts';
+import { characterProblem } from './characters.ts';
 import { originalMark } from './original.ts';
 import { ascii, slug } from './slug.ts';
 
@@ -97,7 +98,9 @@ function safe(value: string): string {
 function checkPath(path: string, template: string): void {
   const wrong = (why: string) =>
     usageError(`--name ${template} ${why}`, 'a relative path below --out, such as {date}/{slug}-{i}');
-  if (/[\0-\x1f\x7f-\x9f\\:*?"<>|]/.test(path)) throw wrong('has a character that file names do not have everywhere');
+  const problem = characterProblem(path);
+  if (problem !== undefined) throw wrong(problem);
+  if (/[\\:*?"<>|]/.test(path)) throw wrong('has a character that file names do not have everywhere');
   for (const segment of path.split('/')) {
     if (segment === '') throw wrong('has an empty part');
     if (segment === '.' || segment === '..') throw wrong('leaves the directory of --out');

@@ -144,7 +144,7 @@ describe('--name', () => {
     ['/etc/{slug}', 'has an empty part'],
     ['{slug}/', 'has an empty part'],
     ['a:b', 'has a character that file names do not have everywhere'],
-    ['a\nb', 'has a character that file names do not have everywhere'],
+    ['a\nb', 'has a control character'],
     ['x.', 'ends in a dot'],
     ['x'.repeat(201), 'more than 200 bytes'],
     ['{slug}.gif', 'no model makes that format'],
