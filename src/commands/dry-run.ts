@@ -1,4 +1,4 @@
-import { resultPath } from '../files/original.ts';
+import { renditionPath } from '../files/extensions.ts';
 import type { Plan } from '../generate/plan.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Settings } from './context.ts';
@@ -9,11 +9,11 @@ export async function showDryRun(plan: Plan, { values }: Settings, json: boolean
   const headers = { authorization: `Bearer ${shownKey(values)}`, ...own };
   const naming = plan.names?.naming;
   const images = naming ? naming.targets.map(({ path }) => path) : ['-'];
-  const results = naming?.results;
-  const files = results ? images.map((path) => resultPath(path, results.extension)) : images;
-  const originals = results && values.keepOriginal ? images : [];
+  const renditions = naming?.renditions;
+  const files = renditions ? images.map((path) => renditionPath(path, renditions.extension)) : images;
+  const originals = renditions && values.keepOriginal ? images : [];
   const request = files.length === 0 ? null : { method: 'POST', url, headers, body: plan.fields };
-  if (json) return await terminal.json({ dry_run: true, request, files, ...(results && { originals }) });
+  if (json) return await terminal.json({ dry_run: true, request, files, ...(renditions && { originals }) });
   if (!request) return terminal.info('everything is there already, nothing would be generated');
   await terminal.data(`POST ${url}`);
   for (const [name, value] of Object.entries(headers)) await terminal.data(`${name}: ${value}`);

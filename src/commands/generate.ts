@@ -25,9 +25,9 @@ export async function runGenerate(words: readonly string[], flags: GenerateFlags
   const prompt = await readPrompt(words, flags.promptFile, host);
   const plan = planRun({ prompt, extra: flags.param ?? {}, collision: collisionOf(flags) }, settings);
   const isDone = plan.names?.naming.targets.length === 0;
-  if (plan.edit && !isDone) {
+  if (plan.rendition && !isDone) {
     const { ensureConverter } = await import('../renditions/sharp.ts');
-    await ensureConverter([plan.edit.convert]);
+    await ensureConverter([plan.rendition.convert]);
   }
   if (flags.dryRun) {
     await showDryRun(plan, settings, json, terminal);
@@ -50,7 +50,7 @@ function checkSwitches(
   terminal: Terminal,
 ): void {
   if (overwrite && skipExisting) throw usageError('--overwrite and --skip-existing exclude each other');
-  checkEditFlags(values, origins);
+  checkRenditionFlags(values, origins);
   if (values.out !== '-') return;
   if (json) throw usageError('-o - and --json both want stdout', 'save to a file, or leave --json out');
   if (values.sidecar && origins.sidecar === 'flag')
@@ -59,16 +59,19 @@ function checkSwitches(
     throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
 }
 
-/** What is typed for an edit, and would do nothing, is a mistake that shows too late. */
-function checkEditFlags({ resize, convert, convertQuality }: Settings['values'], origins: Settings['origins']): void {
-  const isEdited = resize !== undefined || convert !== undefined;
+/** A flag for a rendition that would do nothing is a mistake that shows too late. */
+function checkRenditionFlags(
+  { resize, convert, convertQuality }: Settings['values'],
+  origins: Settings['origins'],
+): void {
+  const isMade = resize !== undefined || convert !== undefined;
   if (origins.fit === 'flag' && resize === undefined)
     throw usageError('--fit says how to --resize, which is not given');
-  if (origins.convertQuality === 'flag' && !isEdited)
+  if (origins.convertQuality === 'flag' && !isMade)
     throw usageError('--convert-quality goes with --convert or --resize');
   if (origins.convertQuality === 'flag' && convert === 'png')
     throw usageError(`--convert-quality ${convertQuality}: png has no quality`);
-  if (origins.keepOriginal === 'flag' && !isEdited)
+  if (origins.keepOriginal === 'flag' && !isMade)
     throw usageError('--no-keep-original goes with --convert or --resize');
 }
 

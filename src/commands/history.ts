@@ -136,7 +136,7 @@ function document(run: Run, state: State) {
 
 /** Images that are saved, and from which nothing is made yet; `lost` says why nothing can be. */
 function unconverted({ images, asked }: Run) {
-  if (!asked.edit) return [];
+  if (!asked.rendition) return [];
   return images.flatMap(({ index, saved, made, unmade }) =>
     saved && !made && saved.path !== '-' ? [{ index, lost: unmade, original: saved.path }] : [],
   );

@@ -2,27 +2,24 @@
 const slugLimit = 80;
 /** Names that Windows keeps for devices, with any extension. */
 const reserved = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])$/;
-/** To learn the letters of every script takes a millisecond, which a text in ASCII need not wait for. */
-export const ascii = /^[\x00-\x7f]*$/;
 
 /**
  * A file name's part from free text: letters, marks and digits of every script in lower case, a hyphen for all else;
  * at most 80 bytes, cut after a word where there is one. Never empty, hidden, or a device's name.
  */
 export function slug(text: string): string {
-  const between = ascii.test(text) ? /[^a-z0-9]+/ : /[^\p{L}\p{M}\p{N}]+/u;
   const words = text
     .normalize('NFC')
     .toLowerCase()
-    .split(between)
-    .filter((word) => word !== '');
+    .split(/[^\p{L}\p{M}\p{N}]+/u)
+    .filter(Boolean);
   let result = '';
   for (const word of words) {
     const longer = result === '' ? word : `${result}-${word}`;
     if (Buffer.byteLength(longer) > slugLimit) break;
     result = longer;
   }
-  if (result === '') result = cutBytes(words[0] ?? 'image', slugLimit);
+  if (result === '') result = cutBytes(words[0] ?? '', slugLimit) || 'image';
   return reserved.test(result) ? `${result}-image` : result;
 }
 
@@ -33,5 +30,5 @@ function cutBytes(text: string, limit: number): string {
     if (Buffer.byteLength(result + segment) > limit) break;
     result += segment;
   }
-  return result === '' ? 'image' : result;
+  return result;
 }

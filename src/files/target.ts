@@ -1,102 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
-import { ImggenError, usageError } from '../errors.ts';
-import type { Format } from '../request/fields.ts';
-import { originalMark, resultPath } from './original.ts';
+import { existsSync, lstatSync, type Stats } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ImggenError } from '../errors.ts';
+import type { Destination } from './destination.ts';
+import { extensionOf, formatOfExtension, inSomeFormat, originalMark, renditionPath } from './extensions.ts';
 import { defaultTemplate, exactPattern, type NameFields, type NamePattern, namePattern } from './template.ts';
 import type { Collision, Naming, Target } from './types.ts';
-
-/** The extension that each format's files get. */
-const extensionOf: Readonly<Record<string, string>> = {
-  png: 'png',
-  jpeg: 'jpg',
-  webp: 'webp',
-  gif: 'gif',
-  avif: 'avif',
-};
-const formatOfExtension: Readonly<Record<string, Format>> = { png: 'png', jpg: 'jpeg', jpeg: 'jpeg', webp: 'webp' };
-/** Extensions that are surely meant as an image's, but which no model makes. */
-const foreign = /\.(gif|avif|bmp|tiff?|svg|heic|heif|jxl|ico)$/i;
-/** Of these the one that images can be converted to. */
-const avif = /\.avif$/i;
-
-/** Where the images shall go, as the user wrote it. */
-export type Destination =
-  | { kind: 'stdout' }
-  /** `extension` only when the name gave it. */
-  | {
-      kind: 'files';
-      directory: string;
-      template: string | undefined;
-      stem: string | undefined;
-      extension: string | undefined;
-    };
-
-/**
- * Reads `--out` and `--name`: `-` is stdout, a name with an image extension is a file, anything else a directory.
- * Throws ImggenError `usage` for an extension that no model makes and for two names at once.
- *
- * @param converted whether the images are converted, so that a name may stand for what no model makes
- */
-export function destination(out: string, template: string | undefined, converted = false): Destination {
-  if (out === '-') {
-    if (template !== undefined) throw usageError('--name does not go with -o -, which writes no file');
-    return { kind: 'stdout' };
-  }
-  const named = out.endsWith('/') || isDirectory(out) ? undefined : splitExtension(out, `-o ${out}`, converted);
-  if (named) {
-    if (template !== undefined) throw usageError(`-o ${out} names a file, and --name names it too`, 'give one of them');
-    return {
-      kind: 'files',
-      directory: dirname(out),
-      template: undefined,
-      stem: basename(named.stem),
-      extension: named.extension,
-    };
-  }
-  const inTemplate = template === undefined ? undefined : splitExtension(template, `--name ${template}`, converted);
-  return {
-    kind: 'files',
-    directory: out,
-    template: inTemplate?.stem ?? template,
-    stem: undefined,
-    extension: inTemplate?.extension,
-  };
-}
-
-/** Whether `--out` alone says where an image goes: to a file, or to stdout. */
-export function namesFile(out: string, converted: boolean): boolean {
-  return out === '-' || formatOfDestination(destination(out, undefined, converted)) !== undefined;
-}
-
-/** What cannot be looked at, as below a file, is told by the attempt to write there. */
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  } catch {
-    return false;
-  }
-}
-
-function splitExtension(
-  name: string,
-  shown: string,
-  converted: boolean,
-): { stem: string; extension: string } | undefined {
-  if (foreign.test(name) && !(converted && avif.test(name))) {
-    const wayOut = avif.test(name) ? 'add --convert avif' : 'use .png, .jpg, .jpeg or .webp';
-    throw usageError(`${shown}: no model makes that format`, wayOut);
-  }
-  const match = /^(.*[^/])\.(png|jpe?g|webp|avif)$/i.exec(name);
-  return match ? { stem: match[1] as string, extension: match[2] as string } : undefined;
-}
-
-/** The format that a destination's extension stands for, if it names one. */
-export function formatOfDestination(destination: Destination): Format | 'avif' | undefined {
-  if (destination.kind === 'stdout' || destination.extension === undefined) return undefined;
-  const extension = destination.extension.toLowerCase();
-  return extension === 'avif' ? 'avif' : formatOfExtension[extension];
-}
 
 /** The names of one run's files. It makes no directory and no file. */
 export class TargetNames {
@@ -108,7 +16,7 @@ export class TargetNames {
   private constructor(naming: Naming) {
     const { template, stem, fields, targets } = naming;
     this.naming = naming;
-    const isMarked = naming.results !== undefined;
+    const isMarked = naming.renditions !== undefined;
     this.#pattern =
       stem === null ? namePattern(template ?? defaultTemplate, fields) : exactPattern(stem, fields.n, isMarked);
     this.#next = Math.max(0, ...targets.map(({ i }) => i)) + 1;
@@ -116,27 +24,27 @@ export class TargetNames {
 
   /**
    * Plans the names of `fields.n` images. Numbered names take the next free numbers; with `overwrite` and `skip` the
-   * numbers start at 1, and `skip` leaves out what exists. `fields.format` is the format that is expected.
-   * Throws ImggenError `output` when an exact name exists, `usage` for a template that is not one.
+   * numbers start at 1, and `skip` leaves out the images that exist. `fields.format` is the expected format.
+   * Throws ImggenError `output` when an exact name exists, `usage` for an invalid template.
    *
-   * @param edited where a result is made from each image, the name is the result's, and the image is the original of
-   *   this format beside it; `convert` is the format of the results, null for that of the original
+   * @param made present when a rendition is made from each image: the name is the rendition's, and the image becomes the
+   *   original of this format beside it; `convert` is the format of the renditions, null for that of the original
    */
   static plan(
     { directory, template, stem, extension }: Extract<Destination, { kind: 'files' }>,
     fields: NameFields,
     collision: Collision,
     sidecar: boolean,
-    edited?: { original: string; convert: string | null },
+    made?: { original: string; convert: string | null },
   ): TargetNames {
-    const ofName: string = extension ?? (extensionOf[fields.format] as string);
-    const isConverted = edited !== undefined && edited.convert !== null;
+    const ofName = extension ?? extensionOf(fields.format);
+    const isConverted = made !== undefined && made.convert !== null;
     const names = new TargetNames({
       directory,
       template: template ?? null,
       stem: stem ?? null,
-      extension: isConverted ? (extensionOf[edited.original] as string) : ofName,
-      ...(edited && { results: { extension: isConverted ? ofName : null } }),
+      extension: isConverted ? extensionOf(made.original) : ofName,
+      ...(made && { renditions: { extension: isConverted ? ofName : null } }),
       fields,
       collision,
       sidecar,
@@ -165,9 +73,18 @@ export class TargetNames {
     };
   }
 
+  /** Throws ImggenError `output` when a planned name belongs to a directory or a device, which nothing may replace. */
+  ensureReplaceable(): void {
+    for (const path of this.naming.targets.flatMap((target) => this.#namesOf(target.path))) {
+      const entry = entryAt(path);
+      if (entry === undefined || entry.isFile() || entry.isSymbolicLink()) continue;
+      throw new ImggenError('output', `${path} is not a file`, { hint: 'move it away, or choose another name' });
+    }
+  }
+
   /**
-   * Whether what stands under a planned name may be replaced: with --overwrite, and when it is what stood there when the
-   * name was planned. Something newer is not this run's to destroy, least of all when it is resumed much later.
+   * Whether the file under a planned name may be replaced: with --overwrite, and only the file that was there when the
+   * name was planned. A newer one is not this run's to destroy, least of all when the run is resumed much later.
    */
   mayReplace(path: string): boolean {
     const { collision, replaces } = this.naming;
@@ -182,8 +99,7 @@ export class TargetNames {
    */
   *candidates(target: Target | undefined, format: string): Generator<string, never> {
     const { extension: asked, directory } = this.naming;
-    const same = formatOfExtension[asked.toLowerCase()] === format;
-    const extension = same ? asked : (extensionOf[format] as string);
+    const extension = formatOfExtension(asked) === format ? asked : extensionOf(format);
     if (target) yield this.#path(target.i, extension);
     // Taken since it was planned: an image that was paid for is saved beside it, never over it.
     for (;;) {
@@ -191,7 +107,7 @@ export class TargetNames {
       const path = this.#pattern.numbered
         ? this.#path(i, extension)
         : join(directory, `${this.#pattern.name(1)}-${i}${this.#mark}.${extension}`);
-      if (!this.#namesOf(path).some((each) => each !== path && existsSync(each))) yield path;
+      if (!this.#namesOf(path).some((each) => each !== path && entryAt(each))) yield path;
     }
   }
 
@@ -205,41 +121,47 @@ export class TargetNames {
     this.#next = Math.max(n, ...targets.map(({ i }) => i)) + 1;
   }
 
-  /** Whether a name is taken, so that a numbered one is to follow. Throws ImggenError `output` where none can. */
+  /** Whether a name is taken and the next number follows. Throws ImggenError `output` when the names have no number. */
   #isPassedOver(path: string): boolean {
-    const taken = this.#namesOf(path).find((each) => existsSync(each));
+    const taken = this.#namesOf(path).find((each) => entryAt(each));
     if (taken === undefined) return false;
     if (this.#pattern.numbered) return true;
     throw new ImggenError('output', `${taken} exists`, { hint: 'use --overwrite, --skip-existing, or another name' });
   }
 
   /**
-   * Whether what the user wants of an image is there. Throws ImggenError `output` when only its original is: it was
-   * paid for, and another one would take its place or stand beside it.
+   * Whether the file that the user wants of an image exists. Throws ImggenError `output` when only its original does,
+   * which was paid for; and for a link to nothing, under which no image can be saved.
    */
   #isDone(path: string): boolean {
-    const { results } = this.naming;
-    if (!results) return inSomeFormat(path) !== undefined;
-    const result = resultPath(path, results.extension);
-    if (results.extension === null ? inSomeFormat(result) !== undefined : existsSync(result)) return true;
-    const original = inSomeFormat(path);
+    const { renditions } = this.naming;
+    const wanted = this.#namesOf(path)[0] as string;
+    const isExact = typeof renditions?.extension === 'string';
+    if (isExact ? existsSync(wanted) : inSomeFormat(wanted) !== undefined) return true;
+    if (entryAt(wanted)) throw new ImggenError('output', `${wanted} is a link to nothing`, { hint: 'remove the link' });
+    const original = renditions && inSomeFormat(path);
     if (original === undefined) return false;
-    throw new ImggenError('output', `${original} exists, and ${result}, which is made from it, does not`, {
+    throw new ImggenError('output', `${original} exists, and ${wanted}, which is made from it, does not`, {
       hint: 'imggen resume makes it after an interruption; else move the original away, or use --overwrite',
     });
   }
 
-  /** The names that must be free for an image: its own, and of what is made from it and stands beside that. */
+  /** The names that must be free for an image: that of its rendition, its own, and that of its sidecar. */
   #namesOf(path: string): string[] {
-    const { results, sidecar } = this.naming;
-    const result = results ? resultPath(path, results.extension) : path;
-    return [...new Set([result, path, ...(sidecar ? [`${result}.json`] : [])])];
+    const { renditions, sidecar } = this.naming;
+    const wanted = renditions ? renditionPath(path, renditions.extension) : path;
+    return [...new Set([wanted, path, ...(sidecar ? [`${wanted}.json`] : [])])];
   }
 
-  /** What stands under the planned names. */
+  /** The stamps of the files under the planned names. */
   #standing(): Record<string, string> {
     const paths = this.naming.targets.flatMap(({ path }) => this.#namesOf(path));
-    return Object.fromEntries(paths.flatMap((path) => stampedPath(path)));
+    return Object.fromEntries(
+      paths.flatMap((path) => {
+        const stamp = stampOf(path);
+        return stamp === undefined ? [] : [[path, stamp]];
+      }),
+    );
   }
 
   #path(i: number, extension: string): string {
@@ -247,32 +169,21 @@ export class TargetNames {
   }
 
   get #mark(): string {
-    return this.naming.results ? originalMark : '';
+    return this.naming.renditions ? originalMark : '';
   }
 }
 
-/**
- * A file of this name that exists, whatever its extension: the API may have made another format than was asked for, and
- * to skip must not mean to pay for it again and again.
- */
-function inSomeFormat(path: string): string | undefined {
-  const stem = path.slice(0, -extname(path).length);
-  return [path, ...Object.keys(formatOfExtension).map((extension) => `${stem}.${extension}`)].find((each) =>
-    existsSync(each),
-  );
-}
-
-function stampedPath(path: string): [path: string, stamp: string][] {
-  const stamp = stampOf(path);
-  return stamp === undefined ? [] : [[path, stamp]];
-}
-
-/** Tells whether a file is still the one that it was; undefined when there is none. */
-function stampOf(path: string): string | undefined {
+/** The file, link or directory under a name: of a link the link itself. Undefined when the name is free or invalid. */
+function entryAt(path: string): Stats | undefined {
   try {
-    const { mtimeMs, size } = statSync(path);
-    return `${mtimeMs} ${size}`;
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch {
     return undefined;
   }
+}
+
+/** Differs as soon as a file was replaced or written to; undefined when there is none. */
+function stampOf(path: string): string | undefined {
+  const entry = entryAt(path);
+  return entry && `${entry.mtimeMs} ${entry.size}`;
 }

@@ -1,7 +1,7 @@
 import { usageError } from '../errors.ts';
 import { characterProblem } from './characters.ts';
-import { originalMark } from './original.ts';
-import { ascii, slug } from './slug.ts';
+import { originalMark } from './extensions.ts';
+import { slug } from './slug.ts';
 
 /** What a name template may hold. `i` is the image's number, from 1. */
 export const fieldNames = ['slug', 'i', 'n', 'model', 'size', 'format', 'date', 'time', 'id'] as const;
@@ -25,8 +25,6 @@ export const defaultTemplate = '{slug}-{i}';
 const segmentLimit = 200;
 /** The same for a name that the user gave as a whole; numbers then have few digits. */
 const stemLimit = 240;
-/** The same where the original of an image has the longer name. */
-const markedStemLimit = stemLimit - originalMark.length;
 
 /** A file name without its extension, made anew for each number. */
 export interface NamePattern {
@@ -38,15 +36,25 @@ export interface NamePattern {
 
 /**
  * Reads a `--name` template. A `/` makes directories. A template without `{i}` gets `-{i}` at its end when there is
- * more than one image. Throws ImggenError `usage` for an unknown field, a path that leaves the directory, a name that
- * is empty, hidden by mistake or too long.
+ * more than one image. Throws ImggenError `usage` for an unknown field, and for a name that leaves the directory, is
+ * empty or too long, or has a character that some file system or terminal does not take.
  */
 export function namePattern(template: string, fields: NameFields): NamePattern {
   const own = template.includes('{i}');
   const numbered = own || fields.n > 1;
   const full = own || fields.n === 1 ? template : `${template}-{i}`;
-  const values = fieldValues(fields);
-  const name = (i: number) => fill(full, { ...values, i: () => String(i) });
+  const values: Record<FieldName, string> = {
+    slug: slug(fields.prompt),
+    i: '',
+    n: String(fields.n),
+    model: safe(fields.model),
+    size: safe(fields.size),
+    format: safe(fields.format),
+    date: fields.at.slice(0, 10),
+    time: fields.at.slice(11, 19).replaceAll(':', ''),
+    id: fields.id,
+  };
+  const name = (i: number) => fill(full, { ...values, i: String(i) });
   checkPath(name(1), template);
   return { numbered, name };
 }
@@ -54,45 +62,26 @@ export function namePattern(template: string, fields: NameFields): NamePattern {
 /**
  * A name that is given, not made: `-o cat.png`. More than one image makes it `cat-1`, `cat-2`.
  * Throws ImggenError `usage` for one that is longer than file systems take.
+ *
+ * @param isMarked whether the original of the image has the longer name
  */
 export function exactPattern(stem: string, n: number, isMarked: boolean): NamePattern {
-  const limit = isMarked ? markedStemLimit : stemLimit;
+  const limit = isMarked ? stemLimit - originalMark.length : stemLimit;
   if (Buffer.byteLength(stem) > limit) throw usageError(`the file name of -o has more than ${limit} bytes`);
   return { numbered: n > 1, name: (i) => (n > 1 ? `${stem}-${i}` : stem) };
 }
 
-/** Most templates have one or two fields: a value is made when it is asked for. */
-type FieldValues = Record<FieldName, () => string>;
-
-function fieldValues(fields: NameFields): Omit<FieldValues, 'i'> {
-  return {
-    slug: () => slug(fields.prompt),
-    n: () => String(fields.n),
-    model: () => safe(fields.model),
-    size: () => safe(fields.size),
-    format: () => safe(fields.format),
-    date: () => fields.at.slice(0, 10),
-    time: () => fields.at.slice(11, 19).replaceAll(':', ''),
-    id: () => fields.id,
-  };
-}
-
-function fill(template: string, values: FieldValues): string {
+function fill(template: string, values: Record<FieldName, string>): string {
   return template.replace(/\{([^{}]*)\}/g, (_match, name: string) => {
-    if (!fieldNames.includes(name as FieldName)) {
-      throw usageError(
-        `--name ${template} has an unknown field {${name}}`,
-        fieldNames.map((known) => `{${known}}`).join(' '),
-      );
-    }
-    return values[name as FieldName]();
+    if (Object.hasOwn(values, name)) return values[name as FieldName];
+    const known = fieldNames.map((each) => `{${each}}`).join(' ');
+    throw usageError(`--name ${template} has an unknown field {${name}}`, known);
   });
 }
 
-/** A value that comes from outside cannot make a directory or a strange name. */
+/** A value from outside cannot make a directory or a strange name. */
 function safe(value: string): string {
-  const strange = ascii.test(value) ? /[^A-Za-z0-9._-]+/g : /[^\p{L}\p{M}\p{N}._-]+/gu;
-  return value.replace(strange, '-').replace(/^[.-]+/, '') || 'x';
+  return value.replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '') || 'x';
 }
 
 function checkPath(path: string, template: string): void {

@@ -1,6 +1,6 @@
 import type { NameFields } from './template.ts';
 
-/** What happens when a name is taken: the next number, the file is replaced, or the image is left out. */
+/** What happens when a name is taken: the next number is used, the file is replaced, or the image is left out. */
 export type Collision = 'number' | 'overwrite' | 'skip';
 
 /** One image's place: planned before anything is sent. */
@@ -23,13 +23,13 @@ export interface Naming {
   /** Whether `<image>.json` must be free too. */
   sidecar: boolean;
   /**
-   * Present where the images are originals, from each of which a result is made: the extension of the results, null for
-   * that of the original. The names of originals and results must both be free.
+   * Present when the images are originals, from each of which a rendition is made: the extension of the renditions, null
+   * for that of the original. Both names must be free.
    */
-  results?: { extension: string | null };
+  renditions?: { extension: string | null };
   /**
-   * With `overwrite`: the files that were there when the names were planned, by path, each with its time and size. Only
-   * these may be replaced, as they were. Absent in what an older version planned.
+   * With `overwrite`: the stamp of each file that had a planned name, by path. Only these files may be replaced, and
+   * only while they are unchanged. Absent in what an older version planned.
    */
   replaces?: Readonly<Record<string, string>>;
   targets: Target[];

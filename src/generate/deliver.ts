@@ -12,7 +12,7 @@ import { formatBytes } from '../terminal/format.ts';
 import { isPrivateUrl } from '../http/address.ts';
 import { type DownloadOptions, Gone } from '../http/download.ts';
 import { fetchImage } from './fetch.ts';
-import { makePart } from '../renditions/make.ts';
+import { makeRendition } from '../renditions/make.ts';
 import { type FailedImage, sidecarDocument } from './report.ts';
 import { saveImage, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
@@ -143,10 +143,10 @@ async function nameIt(
   ) {
     onWarning(`${planned} was changed meanwhile, and stays; the image is ${path}`);
   }
-  if (facts.format !== asked.format && !asked.edit?.convert)
+  if (facts.format !== asked.format && !asked.rendition?.convert)
     onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
-  // That of an edited image stands beside the result.
-  if (asked.sidecar && answered && !asked.edit) {
+  // With a rendition the sidecar stands beside that.
+  if (asked.sidecar && answered && !asked.rendition) {
     const document = sidecarDocument(asked, answered, index, facts);
     const written = await saveSidecar(
       path,
@@ -165,17 +165,14 @@ async function emitIt(
   { run: { asked } }: RunLog,
   { emit }: Services,
 ): Promise<SavedImage> {
-  const shown = asked.edit
-    ? await makePart(stored.part, asked.edit, stored.part, `${asked.run}-${index}-result`)
-    : stored;
-  try {
-    for await (const chunk of createReadStream(shown.part)) {
+  const write = async ({ part, facts }: StoredPart): Promise<SavedImage> => {
+    for await (const chunk of createReadStream(part)) {
       if (!(await emit(chunk as Buffer))) throw new UnreadOutput('incomplete', 'nobody reads stdout any more');
     }
-    return { ...shown.facts, path: '-' };
-  } finally {
-    if (shown !== stored) await removePart(shown.part);
-  }
+    return { ...facts, path: '-' };
+  };
+  if (!asked.rendition) return await write(stored);
+  return await makeRendition(stored.part, asked.rendition, stored.part, `${asked.run}-${index}-result`, write);
 }
 
 /**

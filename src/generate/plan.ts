@@ -1,6 +1,6 @@
-import type { Edit } from '../renditions/types.ts';
 import { ImggenError, usageError } from '../errors.ts';
-import { type Destination, destination, formatOfDestination, namesFile, TargetNames } from '../files/target.ts';
+import { type Destination, destination, formatOfDestination, namesFile } from '../files/destination.ts';
+import { TargetNames } from '../files/target.ts';
 import type { Collision } from '../files/types.ts';
 import { idTime } from '../journal/store.ts';
 import type { Resolved } from '../options/resolve.ts';
@@ -10,7 +10,7 @@ import type { ImageRequest, Json, RequestDraft } from '../request/types.ts';
 import { checkRequest, type Problem, type RequestField } from '../request/validate.ts';
 import { gateway } from '../dialects/gateway.ts';
 import type { Dialect } from '../dialects/dialect.ts';
-import { checkEdit, editOf } from '../renditions/edit.ts';
+import { checkRendition, renditionOf, type RenditionSpec } from '../renditions/spec.ts';
 
 /** What one run was asked to do, besides its settings. */
 export interface Job {
@@ -33,8 +33,8 @@ export interface Plan {
   format: Format;
   /** The files' names; undefined for stdout. With --skip-existing only those that are missing. */
   names: TargetNames | undefined;
-  /** What is made from each image; null when they are saved as they come. */
-  edit: Edit | null;
+  /** What is made of each image; null when the images are saved as they come. */
+  rendition: RenditionSpec | null;
 }
 
 /** A request that the model does not take. Its message is the first problem; a batch tells them all. */
@@ -54,9 +54,9 @@ export function planRun(job: Job, settings: Resolved): Plan {
   const { values, origins, label } = settings;
   const at = new Date();
   const id = newId(at);
-  const { to, edit } = placeOf(settings);
-  // A converted image comes in the format that the API makes best; the name is that of what is made from it.
-  const named = edit?.convert ? undefined : (formatOfDestination(to) as Format | undefined);
+  const { to, rendition } = placeOf(settings);
+  // A converted image comes in the format that the API makes best; the name is that of its rendition.
+  const named = rendition?.convert ? undefined : (formatOfDestination(to) as Format | undefined);
   // A name on the command line outranks a format from the environment or the config file.
   const outranked = named !== undefined && origins.format !== 'flag';
   const format = chosenFormat(named, outranked ? undefined : values.format, values.out, values.name);
@@ -69,16 +69,16 @@ export function planRun(job: Job, settings: Resolved): Plan {
   if (to.kind === 'stdout' && request.n > 1) throw usageError('-o - takes one image, and --count asks for more');
 
   const expected = request.format ?? 'png';
-  if (edit) checkEdit(edit, expected);
+  if (rendition) checkRendition(rendition, expected);
   let names: TargetNames | undefined;
   if (to.kind === 'files') {
     const { prompt, n, model, size } = request;
-    const fields = { prompt, n, model, size, format: edit?.convert ?? expected, at: at.toISOString(), id };
-    const edited = edit ? { original: expected, convert: edit.convert } : undefined;
-    names = TargetNames.plan(to, fields, job.collision, values.sidecar, edited);
+    const fields = { prompt, n, model, size, format: rendition?.convert ?? expected, at: at.toISOString(), id };
+    const made = rendition ? { original: expected, convert: rendition.convert } : undefined;
+    names = TargetNames.plan(to, fields, job.collision, values.sidecar, made);
     request.n = names.naming.targets.length;
   }
-  return { id, at, dialect: gateway, request, fields: gateway.fields(request), format: expected, names, edit };
+  return { id, at, dialect: gateway, request, fields: gateway.fields(request), format: expected, names, rendition };
 }
 
 /** No secret, only rare: node:crypto would take a tenth of a dry run. */
@@ -89,8 +89,8 @@ function newId(at: Date): string {
   return `${idTime(at)}-${chance}`;
 }
 
-/** Where the images go, and what is made from them. The name of a file and its format must agree. */
-function placeOf({ values, origins }: Resolved): { to: Destination; edit: Edit | null } {
+/** Where the images go, and what is made of them. The name of a file and its format must agree. */
+function placeOf({ values, origins }: Resolved): { to: Destination; rendition: RenditionSpec | null } {
   const { out, convert } = values;
   const isConverted = convert !== undefined;
   // What was typed outranks a template from the environment or the config file.
@@ -98,10 +98,10 @@ function placeOf({ values, origins }: Resolved): { to: Destination; edit: Edit |
     origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted) ? undefined : values.name;
   const to = destination(out, template, isConverted);
   const named = formatOfDestination(to);
-  if (!isConverted || named === undefined || named === convert) return { to, edit: editOf(values) };
+  if (!isConverted || named === undefined || named === convert) return { to, rendition: renditionOf(values) };
   // As a name does a format, it outranks a conversion from the environment or the config file.
   if (origins.convert !== 'flag')
-    return { to: destination(out, template), edit: editOf({ ...values, convert: undefined }) };
+    return { to: destination(out, template), rendition: renditionOf({ ...values, convert: undefined }) };
   const where = template === undefined ? `-o ${out}` : `--name ${template}`;
   throw usageError(`--convert ${convert} and ${where} do not agree`, 'the name is that of the converted image');
 }

@@ -1,5 +1,5 @@
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readdir } from '../files/disk.ts';
 import { partPath, type PartPlace, removePart, temporaryPrefix } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import { missingImages } from '../journal/fold.ts';

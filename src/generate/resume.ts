@@ -6,7 +6,7 @@ import type { Asked } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
 import { deliver, downloadOptions, partPlace } from './deliver.ts';
 import { AnswerReceiver } from './receive.ts';
-import { makeResults } from './results.ts';
+import { makeRenditions } from './renditions.ts';
 import { recover, removeLeftovers } from './recover.ts';
 import type { Report } from './report.ts';
 import { awaitTask } from './send.ts';
@@ -41,7 +41,12 @@ export async function resumeRun(
       await awaitTask({ ...pending, images: [], previews: [], warnings: [] }, gateway, values, receiver, log, services);
     }
     const downloads = await downloadOptions(run.asked.baseUrl, values);
-    const delivery = await makeResults(log, await deliver(log, { names, place, downloads }, services), names, services);
+    const delivery = await makeRenditions(
+      log,
+      await deliver(log, { names, place, downloads }, services),
+      names,
+      services,
+    );
     return { run, ...delivery, interrupted: undefined, elapsedMs: Date.now() - startedAt };
   } finally {
     services.progress.stop();
@@ -52,17 +57,17 @@ export async function resumeRun(
 }
 
 /** The planned names; an image that was meant for stdout gets one in the current directory. */
-function namesOf({ naming, prompt, n, model, params, format, at, run, edit }: Asked): TargetNames {
+function namesOf({ naming, prompt, n, model, params, format, at, run, rendition }: Asked): TargetNames {
   if (naming) return TargetNames.resume(naming);
   const fields = {
     prompt,
     n,
     model,
     size: typeof params.size === 'string' ? params.size : 'auto',
-    format: edit?.convert ?? format,
+    format: rendition?.convert ?? format,
     at,
     id: run,
   };
   const to = { kind: 'files', directory: '.', template: undefined, stem: undefined, extension: undefined } as const;
-  return TargetNames.plan(to, fields, 'number', false, edit && { original: format, convert: edit.convert });
+  return TargetNames.plan(to, fields, 'number', false, rendition && { original: format, convert: rendition.convert });
 }

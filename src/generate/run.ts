@@ -7,7 +7,7 @@ import { deliver, downloadOptions, partPlace } from './deliver.ts';
 import type { Plan } from './plan.ts';
 import { AnswerReceiver } from './receive.ts';
 import type { FailedImage, Report } from './report.ts';
-import { makeResults } from './results.ts';
+import { makeRenditions } from './renditions.ts';
 import { send } from './send.ts';
 import type { Services } from './services.ts';
 
@@ -29,7 +29,7 @@ export async function runPlan(plan: Plan, values: Values, services: Services): P
     // Also when the answer broke off: what had arrived whole is saved all the same.
     const downloads = await downloadOptions(values.baseUrl, values);
     const delivery = await deliver(log, { names, place, downloads }, services);
-    const { images, failed } = await makeResults(log, delivery, names, services);
+    const { images, failed } = await makeRenditions(log, delivery, names, services);
     if (broken !== undefined && images.length + failed.length === 0) throw broken;
     if (broken !== undefined) services.onWarning(`the answer broke off: ${messageOf(broken)}`);
     const interrupted = interruption(services.signal, log.run, broken !== undefined);
@@ -56,7 +56,7 @@ function beginLog(plan: Plan, values: Values, { state, machine, onWarning }: Ser
     format: plan.format,
     naming: plan.names?.absolute ?? null,
     sidecar: values.sidecar,
-    ...(plan.edit && { edit: plan.edit, keepOriginal: values.keepOriginal }),
+    ...(plan.rendition && { rendition: plan.rendition, keepOriginal: values.keepOriginal }),
     sandbox: values.sandbox,
   };
   return RunLog.begin(state, asked, machine, (error) => {

@@ -1,6 +1,8 @@
-import { dirname } from 'node:path';
-import { claim, nameOf, PartFile, removePart, replace } from '../files/part.ts';
+import { dirname, extname } from 'node:path';
+import { claim, nameOf, replace } from '../files/claim.ts';
+import { PartFile } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
+import { inspectFile } from '../images/inspect.ts';
 import type { StoredPart } from '../images/types.ts';
 
 /**
@@ -12,16 +14,27 @@ export async function saveImage({ part, facts }: StoredPart, names: TargetNames,
   const target = targets[index - 1];
   const isPlanned = target !== undefined && names.candidates(target, facts.format).next().value === target.path;
   if (isPlanned && names.mayReplace(target.path)) return await replace(part, target.path);
-  const given = await nameOf(
-    part,
-    targets.map(({ path }) => dirname(path)),
-  );
+  const directories = targets.map(({ path }) => dirname(path));
+  const given = await nameOf(part, directories);
   return given ?? ((await claim(part, names.candidates(target, facts.format))) as string);
 }
 
 /**
- * Writes `<image>.json`, whole or not at all. Only --overwrite replaces a file of that name; otherwise the result is
- * false and the file stays. Throws ImggenError `output`.
+ * Gives a rendition its final name and returns it: `target`, or `-2`, `-3` … at its end where that is taken. A file with
+ * the same bytes is the rendition itself, made before a crash. Throws ImggenError `output`.
+ */
+export async function saveRendition({ part, facts }: StoredPart, target: string): Promise<string> {
+  const extension = extname(target);
+  for (let i = 1; ; i += 1) {
+    const path = i === 1 ? target : `${target.slice(0, -extension.length)}-${i}${extension}`;
+    if ((await claim(part, [path])) !== undefined) return path;
+    if ((await inspectFile(path))?.sha256 === facts.sha256) return path;
+  }
+}
+
+/**
+ * Writes `<image>.json`, whole or not at all. Returns false, and leaves a file of that name as it is, unless `overwrite`
+ * is set. Throws ImggenError `output`.
  *
  * @param name of the part file, which no other of the directory has
  */
@@ -39,6 +52,6 @@ export async function saveSidecar(
     await part.finish();
     return (await (overwrite ? replace(part.path, path) : claim(part.path, [path]))) !== undefined;
   } finally {
-    await removePart(part.path);
+    await part.discard();
   }
 }

@@ -118,6 +118,7 @@ function warnOf({ images, warnings }: Reply, n: number, { onWarning }: Services)
 async function checkPlaces({ names, id }: Plan, directory: string): Promise<void> {
   const directories = new Set([directory, ...(names?.naming.targets ?? []).map(({ path }) => dirname(path))]);
   for (const place of directories) await ensureWritable(place, id, names ? undefined : privateMode);
+  names?.ensureReplaceable();
 }
 
 /** Asks for a pending task, and records what became of it: after one that failed nobody needs to ask again. */

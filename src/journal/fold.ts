@@ -1,6 +1,7 @@
 import { valuesOf } from '../files/lines.ts';
 import { ownerAfter } from '../files/owner.ts';
 import { isObject } from '../json.ts';
+import { fromStored, type StoredEntry } from './stored.ts';
 import type { Asked, Entry, OpenRun, Outcome, Run, RunImage } from './types.ts';
 
 type OpenImage = OpenRun['images'][number];
@@ -8,7 +9,9 @@ type OpenImage = OpenRun['images'][number];
 /** A run from the text of its file; undefined when the first line is not a valid `asked`. */
 export function foldRun(text: string): OpenRun | undefined {
   // What a later version adds has another type, and apply() passes over it.
-  const entries = valuesOf(text).filter((value): value is Entry => isObject(value) && typeof value.type === 'string');
+  const entries = valuesOf(text)
+    .filter((value): value is StoredEntry => isObject(value) && typeof value.type === 'string')
+    .map(fromStored);
   const [asked] = entries;
   if (asked?.type !== 'asked' || asked.version !== 1) return undefined;
   const texts = [asked.run, asked.at, asked.baseUrl, asked.model, asked.prompt, asked.owner?.token];
@@ -103,6 +106,6 @@ export function unmadeImages({ images, asked }: Run): RunImage[] {
 }
 
 /** To stdout goes the result at once. */
-function lacksResult({ saved, made }: RunImage, { edit }: Run['asked']): boolean {
-  return edit !== undefined && made === null && saved?.path !== '-';
+function lacksResult({ saved, made }: RunImage, { rendition }: Run['asked']): boolean {
+  return rendition !== undefined && made === null && saved?.path !== '-';
 }

@@ -5,6 +5,7 @@ import { makeDirectory, syncDirectory } from '../files/directory.ts';
 import { writeLine } from '../files/lines.ts';
 import { type Machine, newOwner, startHeartbeat, takeOver } from '../files/owner.ts';
 import { openRun, runPath, runsDirectory } from './read.ts';
+import { toStored } from './stored.ts';
 import type { Asked, Entry, OpenRun, Run } from './types.ts';
 
 /** Entries that are fsynced before the next step: `asked` before the POST, `answered` before a download. */
@@ -73,7 +74,7 @@ export class RunLog {
     apply(this.#run, entry);
     this.#guard(() => {
       if (this.#file === undefined) return;
-      writeLine(this.#file, JSON.stringify(entry));
+      writeLine(this.#file, JSON.stringify(toStored(entry)));
       if (durable.includes(entry.type)) fsyncSync(this.#file);
     });
   }

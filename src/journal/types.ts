@@ -1,4 +1,4 @@
-import type { Edit } from '../renditions/types.ts';
+import type { RenditionSpec } from '../renditions/spec.ts';
 import type { Owner, OwnerEntry } from '../files/owner.ts';
 import type { Naming } from '../files/types.ts';
 import type { ImageFacts } from '../images/types.ts';
@@ -28,9 +28,9 @@ export interface Asked {
   /** Where the files go; null for stdout. Paths are absolute. */
   readonly naming: Naming | null;
   readonly sidecar: boolean;
-  /** What is made from each image; absent where they are saved as they come. */
-  readonly edit?: Edit;
-  /** Whether the images stay beside their results; meaningless without `edit`. */
+  /** What is made of each image; absent where they are saved as they come. */
+  readonly rendition?: RenditionSpec;
+  /** Whether the images stay beside their renditions; meaningless without `rendition`. */
   readonly keepOriginal?: boolean;
   /** Whether the images are placeholders, which nobody paid for. */
   readonly sandbox: boolean;

@@ -1,4 +1,4 @@
-import type { ConvertFormat, Fit } from '../renditions/types.ts';
+import type { ConvertFormat, Fit } from '../renditions/spec.ts';
 import {
   backgrounds,
   compressionRange,

@@ -1,40 +1,58 @@
 import type { Metadata, Sharp } from 'sharp';
 import { ImggenError, messageOf } from '../errors.ts';
 import { loadSharp } from './sharp.ts';
-import { takeTurn } from './turn.ts';
-import type { ConvertFormat, Edit } from './types.ts';
+import type { ConvertFormat, RenditionSpec } from './spec.ts';
+
+/** Conversions at once in this process: each holds pictures in memory that are far larger than their files. */
+export const conversionsAtOnce = 2;
 
 const white = '#ffffff';
 const transparent = { r: 0, g: 0, b: 0, alpha: 0 };
 
-/** What sharp says of the place, not of the image. It has no codes for that, and what it says of the image may hold a path. */
-const aboutPlace =
+/** sharp's messages about the target. They have no codes, and its messages about the image may hold a path. */
+const aboutTarget =
   /^(?!input\b).*(unable to (open|write).*\b(write|to file)\b|write error|no space left|quota|read-only|permission denied)/i;
 
 /**
- * Makes another size or format of an image file: turned as its EXIF data says, in sRGB, without metadata. Where the
- * result has no transparency, white stands behind the image. Of an animation only the first picture is taken.
- * Few conversions are under way at once, whoever asks, so that memory stays small.
+ * Makes another size or format of an image file: upright as its EXIF data says, in sRGB, without metadata. White stands
+ * behind the image in formats without transparency. Of an animation only the first picture is taken. At most two
+ * conversions are under way in this process; others wait in the order of their calls.
  *
- * Throws ImggenError `usage` without sharp, `output` when the target cannot be written, `incomplete` when the image
- * cannot be read: it is none, it is damaged, or it has more than 268 million pixels.
+ * Throws ImggenError `usage` without sharp, `output` when the target cannot be written, `incomplete` when the source is
+ * no image, is damaged, or has more than 268 million pixels.
  *
  * @param source a path; the file is only read
- * @param target a path; what is there is replaced, and may be half-written after an error
+ * @param target a path; a file that is there is replaced, and may be half-written after an error
  */
-export async function convertImage(source: string, edit: Edit, target: string): Promise<void> {
+export async function convertImage(source: string, spec: RenditionSpec, target: string): Promise<void> {
   const sharp = await loadSharp();
-  await takeTurn(async () => {
+  await inTurn(async () => {
     try {
       const image = sharp(source, { failOn: 'error' });
-      const format = edit.convert ?? ownFormat(await image.metadata());
-      await encoded(resized(image.autoOrient(), edit, format), format, edit.quality).toFile(target);
+      const format = spec.convert ?? ownFormat(await image.metadata());
+      await encoded(resized(image.autoOrient(), spec, format), format, spec.quality).toFile(target);
     } catch (error) {
       const reason = messageOf(error).split('\n')[0] as string;
-      if (aboutPlace.test(reason)) throw new ImggenError('output', `cannot write ${target}`, { cause: reason });
+      if (aboutTarget.test(reason)) throw new ImggenError('output', `cannot write ${target}`, { cause: reason });
       throw new ImggenError('incomplete', 'the image cannot be converted', { cause: reason });
     }
   });
+}
+
+let free = conversionsAtOnce;
+const waiting: (() => void)[] = [];
+
+async function inTurn(work: () => Promise<void>): Promise<void> {
+  if (free > 0) free -= 1;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  try {
+    await work();
+  } finally {
+    const next = waiting.shift();
+    // The turn passes on directly: no later call can step in between.
+    if (next) next();
+    else free += 1;
+  }
 }
 
 type OutputFormat = ConvertFormat | 'gif';
@@ -48,7 +66,7 @@ function ownFormat({ format, compression }: Metadata): OutputFormat {
   throw new Error(`${format} is not a format that can be kept`);
 }
 
-function resized(image: Sharp, { resize, fit }: Edit, format: OutputFormat): Sharp {
+function resized(image: Sharp, { resize, fit }: RenditionSpec, format: OutputFormat): Sharp {
   const opaque = format === 'jpeg' ? image.flatten({ background: white }) : image;
   if (resize === null) return opaque;
   return opaque.resize({
@@ -61,18 +79,7 @@ function resized(image: Sharp, { resize, fit }: Edit, format: OutputFormat): Sha
 }
 
 function encoded(image: Sharp, format: OutputFormat, quality: number | null): Sharp {
-  const inSrgb = image.toColourspace('srgb');
-  const options = quality === null ? {} : { quality };
-  switch (format) {
-    case 'png':
-      return inSrgb.png();
-    case 'gif':
-      return inSrgb.gif();
-    case 'jpeg':
-      return inSrgb.jpeg(options);
-    case 'webp':
-      return inSrgb.webp(options);
-    case 'avif':
-      return inSrgb.avif(options);
-  }
+  // sharp takes the quality of a png for a number of colours.
+  const options = quality === null || format === 'png' || format === 'gif' ? {} : { quality };
+  return image.toColourspace('srgb').toFormat(format, options);
 }

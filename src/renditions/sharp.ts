@@ -1,9 +1,10 @@
 import type Sharp from 'sharp';
 import { ImggenError, messageOf } from '../errors.ts';
-import type { ConvertFormat } from './types.ts';
+import type { ConvertFormat } from './spec.ts';
 
 /** Threads that one conversion may use. A second one helps AVIF alone, and doubles its memory. */
 const threads = 1;
+const reinstall = 'npm install -g sharp, or reinstall imggen without --omit=optional';
 
 let loaded: Promise<typeof Sharp> | undefined;
 
@@ -13,10 +14,10 @@ export function loadSharp(): Promise<typeof Sharp> {
 }
 
 /**
- * Shows that images can be converted here, so that nothing is paid for which cannot be converted afterwards.
- * Throws ImggenError `usage` when sharp is missing, does not run, or was built without the format.
+ * Shows that images can be converted here, before they are paid for.
+ * Throws ImggenError `usage` when sharp is missing, does not run, or was built without a format.
  *
- * @param formats those that will be asked for; null, for that of the original, needs no more than sharp
+ * @param formats of the renditions; null, for that of the original, needs no more than sharp
  */
 export async function ensureConverter(formats: Iterable<ConvertFormat | null> = []): Promise<void> {
   const sharp = await loadSharp();
@@ -26,23 +27,15 @@ export async function ensureConverter(formats: Iterable<ConvertFormat | null> = 
   }
 }
 
-const reinstall = 'npm install -g sharp, or reinstall imggen without --omit=optional';
-
 async function load(): Promise<typeof Sharp> {
   try {
     const { default: sharp } = await import('sharp');
-    // Each image is converted once; what libvips would remember of it is never used again.
+    // Each image is converted once: a cache would only take memory.
     sharp.cache(false);
     sharp.concurrency(threads);
     return sharp;
   } catch (error) {
-    throw new ImggenError(
-      'usage',
-      'images are resized and converted with sharp, which is not installed or does not run here',
-      {
-        cause: messageOf(error).split('\n')[0],
-        hint: reinstall,
-      },
-    );
+    const message = 'images are resized and converted with sharp, which is not installed or does not run here';
+    throw new ImggenError('usage', message, { cause: messageOf(error).split('\n')[0], hint: reinstall });
   }
 }

@@ -1,6 +1,8 @@
-import { mkdirSync, openSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fileSystem } from '../support/file-system.ts';
 import { type Answer, cats, documented, gateway } from '../support/gateway.ts';
 import { image, type ImageName, largePng } from '../support/images.ts';
 import { imggen, start } from '../support/imggen.ts';
@@ -30,7 +32,7 @@ describe('-o', () => {
     { args: ['-o', '.'], paths: ['a-cat-1.png'] },
     { args: ['-o', 'out'], paths: ['out/a-cat-1.png'] },
     { args: ['-o', './out/of the/way/'], paths: ['out/of the/way/a-cat-1.png'] },
-    { args: ['-o', 'out.d'], paths: ['out.d/a-cat-1.png'] },
+    { args: ['-o', 'out.d/'], paths: ['out.d/a-cat-1.png'] },
     { args: ['-o', 'cat.png/'], paths: ['cat.png/a-cat-1.png'] },
     { args: ['-o', 'cat.png'], paths: ['cat.png'] },
     { args: ['-o', 'out/the cat.png'], paths: ['out/the cat.png'] },
@@ -74,6 +76,141 @@ describe('-o', () => {
     expect(stderr).toMatch(/^error: cannot write .*notes\.txt.*\ncause: .*\nhint: .*\n$/);
     expect(api.requests).toEqual([]);
     expect(precious).toEqual(files);
+  });
+});
+
+describe('a place that cannot be meant is refused before anything is sent', () => {
+  test.each<[args: string[], message: string]>([
+    [['-o', 'a\u001b[31m.png'], 'error: -o a.png has a control character\n'],
+    [['-o', 'a\nb'], 'error: -o a b has a control character\n'],
+    [['-o', 'a\u0085b.png'], 'error: -o ab.png has a control character\n'],
+    [['-o', 'x\n/-'], 'error: -o x /- has a control character\n'],
+    [['-o', 'out.d'], 'error: -o out.d is neither a directory nor the name of an image\nhint: out.d/ is a directory, '],
+    [['-o', 'out/v1.5'], 'hint: out/v1.5/ is a directory, '],
+    [['-o', '.png'], 'error: -o .png has no name before the extension\n'],
+    [['-o', 'out/.webp'], 'error: -o out/.webp has no name before the extension\n'],
+    [['--name', 'x/.png'], 'error: --name x/.png has no name before the extension\n'],
+    [
+      ['-o', '~ada/cat.png'],
+      'error: -o ~ada/cat.png: that home directory is not known\nhint: write the whole path, or ./~ada/cat.png',
+    ],
+    [['-o', '/dev/stdout'], 'error: -o /dev/stdout is no place for a file\nhint: -o - writes one image to stdout\n'],
+    [['-o', '/dev/stderr'], 'error: -o /dev/stderr is no place for a file\nhint: -o - '],
+    [['-o', '/dev/fd/1'], 'error: -o /dev/fd/1 is no place for a file\nhint: -o - '],
+    [['-o', '/proc/self/fd/1'], 'error: -o /proc/self/fd/1 is no place for a file\nhint: -o - '],
+    [['-o', '/dev/null', '--overwrite'], 'error: -o /dev/null is no place for a file\nhint: -o - '],
+  ])('%j', async (args, message) => {
+    const { exit, stdout, stderr, files, api } = await generated(['a cat', ...args]);
+    expect({ exit, stdout, files, requests: api.requests }).toEqual({ exit: 2, stdout: '', files: [], requests: [] });
+    expect(stderr).toContain(message);
+  });
+
+  test.each([[], ['--overwrite'], ['--skip-existing']])('a pipe or a device, with %j', async (...flags) => {
+    const place = new Place();
+    execFileSync('mkfifo', [join(place.cwd, 'cat.png')]);
+    const api = await gateway();
+    // Unchecked: who reads a pipe waits for a writer.
+    const { exit, stderr } = await imggen(['a cat', '-o', 'cat.png', ...flags], {
+      gateway: api,
+      place,
+      unchecked: true,
+    });
+    expect({ exit, requests: api.requests }).toEqual({ exit: 2, requests: [] });
+    expect(stderr).toContain('error: -o cat.png is no place for a file\n');
+    expect(lstatSync(join(place.cwd, 'cat.png')).isFIFO()).toBe(true);
+  });
+});
+
+test.each([
+  ['-o', '~/pictures/cat.png'],
+  ['config', '~/pictures/cat.png'],
+  ['-o', '~'],
+])('%s %s leads to the home directory', async (where, out) => {
+  const place = new Place();
+  if (where === 'config') place.writeConfig({ out });
+  const { exit, lines, files } = await generated(['a cat', ...(where === '-o' ? ['-o', out] : [])], { place });
+  const path = join(place.home, out === '~' ? 'a-cat-1.png' : 'pictures/cat.png');
+  expect({ exit, lines, files }).toEqual({ exit: 0, lines: [path], files: [] });
+  expect(sha256(readFileSync(path))).toBe(sha256(image('cat.png')));
+});
+
+describe('a link to nothing', () => {
+  test.each([
+    [['-o', 'cat.png'], 'error: cat.png exists\n'],
+    [['-o', 'cat.png', '--skip-existing'], 'error: cat.png is a link to nothing\n'],
+    [['--name', 'cat', '--convert', 'webp'], 'error: cat.original.png exists\n'],
+    [['-o', 'cat.png', '--sidecar'], 'error: cat.png exists\n'],
+    [['-o', 'out'], 'hint: a part of the path is a link to nothing'],
+    [['-o', 'out/cat.png'], 'hint: a part of the path is a link to nothing'],
+  ])('takes the name: %j is exit 8 before anything is sent', async (args, message) => {
+    const place = new Place();
+    for (const name of ['cat.png', 'cat.original.png', 'out']) symlinkSync('nowhere', join(place.cwd, name));
+    const api = await gateway();
+    // Unchecked: what a link to nothing leads to cannot be read.
+    const { exit, stdout, stderr } = await imggen(['a cat', ...args], { gateway: api, place, unchecked: true });
+    expect({ exit, stdout, requests: api.requests }).toEqual({ exit: 8, stdout: '', requests: [] });
+    expect(stderr).toContain(message);
+  });
+
+  test('is replaced itself with --overwrite', async () => {
+    const place = new Place();
+    symlinkSync('nowhere', join(place.cwd, 'cat.png'));
+    const { exit, files } = await generated(['a cat', '-o', 'cat.png', '--overwrite'], { place });
+    expect({ exit, files }).toEqual({ exit: 0, files: ['cat.png'] });
+    expect(place.sha256('cat.png')).toBe(sha256(image('cat.png')));
+  });
+});
+
+test.each(['a-cat-1.png', 'a-cat-1.original.png', 'a-cat-1.webp.json'])(
+  'a directory where --overwrite would write %s is exit 8 before anything is sent',
+  async (name) => {
+    const place = new Place();
+    mkdirSync(join(place.cwd, name));
+    const more = name === 'a-cat-1.png' ? [] : ['--convert', 'webp', '--sidecar'];
+    const { exit, stderr, api } = await generated(['a cat', '--overwrite', ...more], { place });
+    expect({ exit, requests: api.requests }).toEqual({ exit: 8, requests: [] });
+    expect(stderr).toContain(`error: ${name} is not a file\n`);
+  },
+);
+
+describe('where the file system has no hard links', () => {
+  test('a name that another process took meanwhile is passed over, and its file stays as it is', async () => {
+    const place = new Place();
+    const api = await gateway({
+      generation: () => {
+        place.write('a-cat-1.png', 'precious');
+        return cats();
+      },
+    });
+    const { exit, stdout, files } = await imggen(['a cat'], {
+      gateway: api,
+      place,
+      env: fileSystem(place, { links: false }),
+    });
+    expect({ exit, stdout, files }).toEqual({
+      exit: 0,
+      stdout: 'a-cat-2.png\n',
+      files: ['a-cat-1.png', 'a-cat-2.png'],
+    });
+    expect(place.read('a-cat-1.png').toString()).toBe('precious');
+    expect(place.sha256('a-cat-2.png')).toBe(sha256(image('cat.png')));
+  });
+
+  test('a rename that fails leaves no empty file, and resume saves the image', async () => {
+    const place = new Place();
+    const api = await gateway({ generation: cats() });
+    const failed = await imggen(['a cat'], {
+      gateway: api,
+      place,
+      env: fileSystem(place, { links: false, refused: /a-cat/ }),
+      unchecked: true,
+    });
+    expect(failed).toMatchObject({ exit: 8, stderr: expect.stringContaining('EIO: refused by the test') });
+    expect(failed.files).toEqual([expect.stringMatching(/^\.imggen-.*\.part$/)]);
+    const resumed = await imggen(['resume'], { gateway: api, place });
+    expect(resumed).toMatchObject({ exit: 0, files: ['a-cat-1.png'] });
+    expect(place.sha256('a-cat-1.png')).toBe(sha256(image('cat.png')));
+    expect(api.posts()).toHaveLength(1);
   });
 });
 
@@ -232,14 +369,14 @@ describe('a name that exists', () => {
     for (const path of paths) expect(result.place.sha256(path)).toBe(sha256(image('cat.png')));
   });
 
-  test('with --skip-existing costs nothing', async () => {
+  test.each(['cat.png', 'cat.jpeg', 'cat.gif', 'cat.avif'])('with --skip-existing costs nothing: %s', async (name) => {
     const { exit, stdout, stderr, api, precious } = await generated(['a cat', '-o', 'cat.png', '--skip-existing'], {
-      existing: ['cat.png'],
+      existing: [name],
     });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: '' });
     expect(stderr).toContain('everything is there already');
     expect(api.requests).toEqual([]);
-    expect(precious).toEqual(['cat.png']);
+    expect(precious).toEqual([name]);
   });
 
   test('with --skip-existing costs only what is missing', async () => {

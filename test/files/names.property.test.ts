@@ -2,9 +2,10 @@ import { isAbsolute, join, relative } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
 import { ImggenError } from '../../src/errors.ts';
-import { resultPath } from '../../src/files/original.ts';
+import { destination } from '../../src/files/destination.ts';
+import { renditionPath } from '../../src/files/extensions.ts';
 import { slug } from '../../src/files/slug.ts';
-import { destination, TargetNames } from '../../src/files/target.ts';
+import { TargetNames } from '../../src/files/target.ts';
 import { fieldNames, type NameFields, namePattern } from '../../src/files/template.ts';
 import { anyText, property, refusalOf } from '../support/properties.ts';
 
@@ -170,13 +171,13 @@ describe('TargetNames', () => {
           expect((error as ImggenError).code).toBe('usage');
           return;
         }
-        const { targets, results } = names.naming;
+        const { targets, renditions } = names.naming;
         expect(new Set(targets.map(({ path }) => path)).size).toBe(fields.n);
         const candidates = names.candidates(targets[0], 'webp');
         const tried = Array.from({ length: 12 }, () => candidates.next().value);
         expect(new Set(tried).size).toBe(tried.length);
         const images = [...targets.map(({ path }) => path), ...tried];
-        const made = results ? images.map((path) => resultPath(path, results.extension)) : [];
+        const made = renditions ? images.map((path) => renditionPath(path, renditions.extension)) : [];
         for (const path of [...images, ...made]) expectBelow(path);
         for (const [k, path] of made.entries()) expect(path).not.toBe(images[k]);
       },

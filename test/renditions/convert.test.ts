@@ -3,11 +3,11 @@ import sharp, { type Color } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { convertImage } from '../../src/renditions/convert.ts';
 import { ensureConverter } from '../../src/renditions/sharp.ts';
-import type { Edit } from '../../src/renditions/types.ts';
+import type { RenditionSpec } from '../../src/renditions/spec.ts';
 import { image } from '../support/images.ts';
 import { Place } from '../support/place.ts';
 
-const nothing: Edit = { resize: null, fit: 'inside', convert: null, quality: null };
+const nothing: RenditionSpec = { resize: null, fit: 'inside', convert: null, quality: null };
 const red = { r: 255, g: 0, b: 0 };
 
 /** A plain picture. */
@@ -15,10 +15,10 @@ const plain = (width: number, height: number, background: Color = red) =>
   sharp({ create: { width, height, channels: 4, background } });
 
 /** Converts a picture, and looks at the result with sharp. */
-async function converted(picture: Uint8Array, edit: Partial<Edit>) {
+async function converted(picture: Uint8Array, spec: Partial<RenditionSpec>) {
   const place = new Place();
   place.write('in', picture);
-  await convertImage(join(place.cwd, 'in'), { ...nothing, ...edit }, join(place.cwd, 'out'));
+  await convertImage(join(place.cwd, 'in'), { ...nothing, ...spec }, join(place.cwd, 'out'));
   const bytes = place.read('out');
   const metadata = await sharp(bytes).metadata();
   const pixel = async (left: number, top: number) => [
@@ -30,7 +30,7 @@ async function converted(picture: Uint8Array, edit: Partial<Edit>) {
 describe('a resized image', () => {
   const source = plain(400, 200).png().toBuffer();
 
-  test.each<[string, Partial<Edit>, string]>([
+  test.each<[string, Partial<RenditionSpec>, string]>([
     ['lies inside the size', { resize: { width: 100, height: 100 } }, '100x50'],
     ['lies inside the size, the other way round', { resize: { width: 300, height: 20 } }, '40x20'],
     ['has the width', { resize: { width: 100, height: null } }, '100x50'],
@@ -42,18 +42,18 @@ describe('a resized image', () => {
     ['covers a width', { resize: { width: 800, height: null }, fit: 'cover' }, '800x400'],
     ['is contained in the size', { resize: { width: 100, height: 100 }, fit: 'contain' }, '100x100'],
     ['is contained in a larger size', { resize: { width: 500, height: 500 }, fit: 'contain' }, '500x500'],
-  ])('%s', async (_name, edit, size) => {
-    expect((await converted(await source, edit)).size).toBe(size);
+  ])('%s', async (_name, spec, size) => {
+    expect((await converted(await source, spec)).size).toBe(size);
   });
 
   test('is padded with nothing, and with white where nothing is no colour', async () => {
-    const edit = { resize: { width: 100, height: 100 }, fit: 'contain' } as const;
-    const png = await converted(await plain(400, 200).removeAlpha().png().toBuffer(), edit);
+    const spec = { resize: { width: 100, height: 100 }, fit: 'contain' } as const;
+    const png = await converted(await plain(400, 200).removeAlpha().png().toBuffer(), spec);
     expect([await png.pixel(50, 2), await png.pixel(50, 50)]).toEqual([
       [0, 0, 0, 0],
       [255, 0, 0, 255],
     ]);
-    const jpeg = await converted(await source, { ...edit, convert: 'jpeg', quality: 100 });
+    const jpeg = await converted(await source, { ...spec, convert: 'jpeg', quality: 100 });
     expect(await jpeg.pixel(50, 2)).toEqual([255, 255, 255, 255]);
   });
 });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
+import { fileSystem } from '../support/file-system.ts';
 import { cats, documented, gateway, type Gateway } from '../support/gateway.ts';
 import { image } from '../support/images.ts';
 import { environment, imggen, type Result, start } from '../support/imggen.ts';
@@ -371,20 +372,17 @@ describe('a conversion that fails never loses the original:', () => {
 
   test('a name that cannot be written', async () => {
     const place = new Place();
-    mkdirSync(join(place.cwd, 'cat.webp'));
+    const env = fileSystem(place, { links: true, refused: /cat\.webp$/ });
     const api = await gateway({ generation: () => cats() });
-    const { exit, stdout, stderr, files } = await edited('--name cat --convert webp --overwrite --no-keep-original', {
-      place,
-      api,
-    });
+    const args = ['a cat', '-o', 'cat.webp', '--convert', 'webp', '--no-keep-original'];
+    const { exit, stdout, stderr, files } = await imggen(args, { place, gateway: api, env });
     expect({ exit, stdout, files }).toEqual({ exit: 8, stdout: '', files: ['cat.original.png'] });
     expect(stderr).toContain(
-      'error: 1 of 1 image is saved, and not converted\ncause: image 1: cannot write cat.webp: EISDIR',
+      'error: 1 of 1 image is saved, and not converted\ncause: image 1: cannot write cat.webp: EIO: refused',
     );
     expect(stderr).toContain(
       '; the original is cat.original.png\nhint: to convert without a new generation: imggen resume\n',
     );
-    rmSync(join(place.cwd, 'cat.webp'), { recursive: true });
     expect(await imggen(['resume'], { place })).toMatchObject({
       exit: 0,
       stdout: `${join(place.cwd, 'cat.webp')}\n`,

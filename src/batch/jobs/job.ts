@@ -1,16 +1,15 @@
 import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import type { Edit } from '../../renditions/types.ts';
 import { ImggenError, messageOf, usageError } from '../../errors.ts';
-import { resultPath } from '../../files/original.ts';
-import { destination, formatOfDestination, namesFile } from '../../files/target.ts';
+import { destination, formatOfDestination, namesFile } from '../../files/destination.ts';
+import { renditionPath } from '../../files/extensions.ts';
 import { exactPattern, fieldNames } from '../../files/template.ts';
 import type { Entry, Field, Mistake, Position } from '../file/types.ts';
 import { type Layers, type Resolved, resolveSettings } from '../../options/resolve.ts';
 import { environmentName, type Key, settings } from '../../options/settings.ts';
 import type { Json } from '../../request/types.ts';
-import { editOf } from '../../renditions/edit.ts';
+import { renditionOf, type RenditionSpec } from '../../renditions/spec.ts';
 import { InvalidRequest, type Plan, planRun, settingOf } from '../../generate/plan.ts';
 import { isLoopbackHost } from '../../http/address.ts';
 import { type Given, readFields, type Variant } from './fields.ts';
@@ -130,7 +129,7 @@ export class JobReader {
   #job(entry: Entry, plan: Plan, resolved: Resolved, outputs: readonly Output[]): BatchJob {
     const { directory } = this.#options;
     const originals = plan.names?.naming.targets.map(({ path }) => path) ?? [];
-    const [first] = plan.edit ? outputs.map(({ path }) => path) : originals;
+    const [first] = plan.rendition ? outputs.map(({ path }) => path) : originals;
     const { keepOriginal } = resolved.values;
     const made = outputs.map(({ from, edit, path }) => ({ from, edit, path: relativePath(path, directory) }));
     return {
@@ -143,7 +142,7 @@ export class JobReader {
       originals,
       outputs,
       keepOriginal: keepOriginal || outputs.length === 0,
-      hidesOriginal: plan.edit !== null,
+      hidesOriginal: plan.rendition !== null,
       // How the answer comes makes no other image, and the environment may say it.
       fingerprint: hashOf({ dialect: plan.dialect.name, body: { ...plan.fields, stream: undefined } }),
       processing: outputs.length === 0 ? null : hashOf({ made, keepOriginal }),
@@ -201,7 +200,7 @@ export class JobReader {
   #variantPlace(
     values: Variant['values'],
     out: string,
-  ): { edit: Edit; directory: string; stem: string; extension: string } {
+  ): { edit: RenditionSpec; directory: string; stem: string; extension: string } {
     const to = destination(this.#path(out), undefined, true);
     const format = formatOfDestination(to);
     if (to.kind !== 'files' || to.stem === undefined || to.extension === undefined || format === undefined) {
@@ -216,7 +215,12 @@ export class JobReader {
     };
     if (parsed.convert !== format)
       throw usageError(`convert ${convert} and out ${out} do not agree`, 'leave convert out: the extension decides');
-    return { edit: editOf(parsed) as Edit, directory: to.directory, stem: to.stem, extension: to.extension };
+    return {
+      edit: renditionOf(parsed) as RenditionSpec,
+      directory: to.directory,
+      stem: to.stem,
+      extension: to.extension,
+    };
   }
 
   #path(path: string): string {
@@ -253,11 +257,11 @@ export function declaredPaths(job: BatchJob): string[] {
 }
 
 /** What the run itself makes of its images. */
-function results({ edit, names }: Plan): Output[] {
+function results({ rendition: edit, names }: Plan): Output[] {
   const naming = names?.naming;
-  const made = naming?.results;
+  const made = naming?.renditions;
   if (!edit || !naming || !made) return [];
-  return naming.targets.map(({ path }, from) => ({ from, edit, path: resultPath(path, made.extension) }));
+  return naming.targets.map(({ path }, from) => ({ from, edit, path: renditionPath(path, made.extension) }));
 }
 
 /** What the command line calls `--size` is `size` in a file. */

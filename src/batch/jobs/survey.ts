@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Edit } from '../../renditions/types.ts';
+import type { RenditionSpec } from '../../renditions/spec.ts';
 import type { LockEntry } from '../lock/types.ts';
 import type { Entry, Manifest, Mistake } from '../file/types.ts';
 import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
@@ -21,7 +21,7 @@ export interface Survey {
   /** How many images will surely be asked for; those of runs that were begun only if they cannot be had otherwise. */
   images: number;
   /** What sharp will be asked for. */
-  formats: ReadonlySet<Edit['convert']>;
+  formats: ReadonlySet<RenditionSpec['convert']>;
   /** Whether a file, by its path, is one that a job declares. */
   isDeclared: (path: string) => boolean;
   mistakes: readonly Mistake[];
@@ -45,7 +45,7 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
   const due = new Map<number, Due>();
   const mistakes: Mistake[] = [...reader.mistakes];
   const taken: Mistake[] = [];
-  const formats = new Set<Edit['convert']>();
+  const formats = new Set<RenditionSpec['convert']>();
   const fresh: string[] = [];
   let images = 0;
   for await (const item of manifest.entries()) {

@@ -1,4 +1,4 @@
-import type { Edit } from '../../renditions/types.ts';
+import type { RenditionSpec } from '../../renditions/spec.ts';
 import type { Position } from '../file/types.ts';
 import type { Resolved } from '../../options/resolve.ts';
 import type { Plan } from '../../generate/plan.ts';
@@ -7,7 +7,7 @@ import type { Plan } from '../../generate/plan.ts';
 export interface Output {
   /** Which original, from 0. */
   from: number;
-  edit: Edit;
+  edit: RenditionSpec;
   /** As a process opens it. */
   path: string;
 }

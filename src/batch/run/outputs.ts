@@ -3,7 +3,8 @@ import { dirname, extname, join, resolve } from 'node:path';
 import { ImggenError, messageOf } from '../../errors.ts';
 import type { LockedFile, LockEntry } from '../lock/types.ts';
 import type { LockLog } from '../lock/log.ts';
-import { makeOutput } from '../../renditions/make.ts';
+import { replace } from '../../files/claim.ts';
+import { makeRendition } from '../../renditions/make.ts';
 import { timeAfter } from './clock.ts';
 import { firstDifference, stateOf } from '../jobs/due.ts';
 import { pathsOf } from '../jobs/job.ts';
@@ -105,12 +106,12 @@ export async function makeOutputs(
     if (!original) throw new ImggenError('incomplete', `there is no image ${from + 1} to make ${path} from`);
     // What is not converted has the format of the original, which need not be the one that was asked for.
     const to = edit.convert === null ? withExtension(path, extname(original.path)) : path;
-    made.push(
-      lockedFile(
-        await makeOutput(join(directory, original.path), edit, to, 'overwrite', `${run}-v${position + 1}`),
-        directory,
-      ),
-    );
+    const name = `${run}-v${position + 1}`;
+    const file = await makeRendition(join(directory, original.path), edit, to, name, async ({ part, facts }) => ({
+      ...facts,
+      path: await replace(part, to),
+    }));
+    made.push(lockedFile(file, directory));
   }
   return made;
 }

@@ -1,44 +1,43 @@
 import { rm } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import pMap from 'p-map';
-import type { Edit } from '../renditions/types.ts';
 import { ImggenError } from '../errors.ts';
-import { resultPath } from '../files/original.ts';
+import { replace } from '../files/claim.ts';
+import { renditionPath } from '../files/extensions.ts';
 import type { TargetNames } from '../files/target.ts';
+import { inspectFile } from '../images/inspect.ts';
+import type { SavedImage } from '../images/types.ts';
 import { unmadeImages } from '../journal/fold.ts';
 import type { RunLog } from '../journal/run-log.ts';
 import type { RunImage } from '../journal/types.ts';
+import { conversionsAtOnce } from '../renditions/convert.ts';
+import { makeRendition } from '../renditions/make.ts';
+import type { RenditionSpec } from '../renditions/spec.ts';
 import type { Delivery } from './deliver.ts';
-import { makeOutput } from '../renditions/make.ts';
 import { type FailedImage, sidecarDocument } from './report.ts';
-import { saveSidecar } from './save.ts';
+import { saveRendition, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
-import type { SavedImage } from '../images/types.ts';
-import { inspectFile } from '../images/inspect.ts';
-
-/** As many as are converted at once: the others would only wait. */
-const concurrency = 2;
 
 /**
- * Makes what was asked for from each saved image of a run, and puts it in the image's place in the delivery. Without an
- * edit the delivery is as it was. Each result is in the journal before its original may be removed; one that fails
+ * Makes the rendition of each saved image of a run, and puts it in the image's place in the delivery. A run without
+ * renditions keeps its delivery. Each rendition is in the journal before its original may be removed; one that fails
  * leaves its original where it is. After an interruption no further one is begun.
  */
-export async function makeResults(
+export async function makeRenditions(
   log: RunLog,
   delivery: Delivery,
   names: TargetNames | undefined,
   services: Services,
 ): Promise<Delivery> {
-  const { edit } = log.run.asked;
-  if (edit === undefined || names === undefined) return delivery;
+  const { rendition } = log.run.asked;
+  if (rendition === undefined || names === undefined) return delivery;
   const { progress } = services;
   const unmade = unmadeImages(log.run);
   if (unmade.length > 0) progress.step(`converting ${unmade.length === 1 ? 'an image' : `${unmade.length} images`}`);
   const outcomes = await pMap(
     unmade,
-    (image) => tryMake(image, edit, log, shownPath(image, delivery), names, services),
-    { concurrency },
+    (image) => tryMake(image, rendition, log, shownPath(image, delivery), names, services),
+    { concurrency: conversionsAtOnce },
   );
   await removeOriginals(log);
   return {
@@ -55,7 +54,7 @@ function shownPath({ saved }: RunImage, { images }: Delivery): string {
 
 async function tryMake(
   { index }: RunImage,
-  edit: Edit,
+  spec: RenditionSpec,
   log: RunLog,
   original: string,
   names: TargetNames,
@@ -63,7 +62,7 @@ async function tryMake(
 ): Promise<SavedImage | FailedImage> {
   try {
     services.signal.throwIfAborted();
-    return await make(index, edit, log, original, names, services);
+    return await make(index, spec, log, original, names, services);
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
     const reason = [error.message, error.reason, error.hint].filter(Boolean).join(': ');
@@ -74,52 +73,52 @@ async function tryMake(
 
 async function make(
   index: number,
-  edit: Edit,
+  spec: RenditionSpec,
   log: RunLog,
   original: string,
   names: TargetNames,
   { onWarning }: Services,
 ): Promise<SavedImage> {
   const { asked, answered, images } = log.run;
-  const { target, collision } = targetOf(index, original, names);
-  const name = `${asked.run}-${index}-result`;
-  const { path, ...facts } = await makeOutput(original, edit, target, collision, name);
+  const replaced = replaceableName(index, original, names);
+  const target = replaced ?? renditionPath(original, names.naming.renditions?.extension ?? null);
+  const { path, ...facts } = await makeRendition(
+    original,
+    spec,
+    target,
+    `${asked.run}-${index}-result`,
+    async ({ part, facts }) => ({
+      ...facts,
+      path: replaced === undefined ? await saveRendition({ part, facts }, target) : await replace(part, replaced),
+    }),
+  );
   const kept = asked.keepOriginal === false ? null : original;
   const saved = images[index - 1]?.saved;
   if (asked.sidecar && answered && saved) {
     const document = {
       ...sidecarDocument(asked, answered, index, facts),
-      edit,
+      edit: spec,
       original: { file: kept && basename(kept), ...saved.facts },
     };
-    const written = await saveSidecar(
-      path,
-      document,
-      `${asked.run}-${index}-sidecar`,
-      names.mayReplace(`${path}.json`),
-    );
+    const name = `${asked.run}-${index}-sidecar`;
+    const written = await saveSidecar(path, document, name, names.mayReplace(`${path}.json`));
     if (!written) onWarning(`${path}.json exists and stays as it is`);
   }
   log.add({ type: 'made', index, path: resolve(path), facts, original: kept && resolve(kept) });
   return { ...facts, path, original: kept };
 }
 
-/** A result stands beside its original; only a planned name replaces a file, and only with --overwrite. */
-function targetOf(
-  index: number,
-  original: string,
-  names: TargetNames,
-): { target: string; collision: 'overwrite' | 'number' } {
-  const { naming } = names;
-  const extension = naming.results?.extension ?? null;
-  const planned = naming.targets[index - 1]?.path;
-  const isPlanned = planned !== undefined && (extension !== null || extname(planned) === extname(original));
-  const target = isPlanned ? resultPath(planned, extension) : undefined;
-  if (target !== undefined && names.mayReplace(target)) return { target, collision: 'overwrite' };
-  return { target: resultPath(original, extension), collision: 'number' };
+/** The planned name of a rendition, when a file of that name may be replaced; else it stands beside its original. */
+function replaceableName(index: number, original: string, names: TargetNames): string | undefined {
+  const { renditions, targets } = names.naming;
+  const extension = renditions?.extension ?? null;
+  const planned = targets[index - 1]?.path;
+  if (planned === undefined || (extension === null && extname(planned) !== extname(original))) return undefined;
+  const path = renditionPath(planned, extension);
+  return names.mayReplace(path) ? path : undefined;
 }
 
-/** Removes the originals that shall not stay, once what was made from them is noted; also after a crash in between. */
+/** Removes the originals that are not kept, once their renditions are in the journal; also after a crash in between. */
 async function removeOriginals({ run: { asked, images } }: RunLog): Promise<void> {
   if (asked.keepOriginal !== false) return;
   for (const { saved, made } of images) {
