@@ -1,7 +1,8 @@
 import { ImggenError } from '../errors.ts';
 
-const notBase64 = /[^A-Za-z0-9+/_=-]/;
-const spaces = /[ \t\r\n]+/g;
+const blanks = /[ \t\r\n]+/g;
+const wholeGroups = /^[\w+/-]*={0,2}$/;
+const lastGroup = /^([\w+/-]{2,3})?$/;
 
 /**
  * Decodes base64 text that arrives in pieces cut anywhere: standard or URL-safe alphabet, with or without padding,
@@ -9,43 +10,39 @@ const spaces = /[ \t\r\n]+/g;
  * `bad_answer` for text that is not base64.
  */
 export class Base64Decoder {
-  /** Up to three characters that wait for the rest of their group. */
+  /** The text that waits for the rest of its group. */
   #rest = '';
   #padded = false;
 
   push(bytes: Uint8Array): Buffer {
-    let text = this.#rest + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-    const whole = text.length - (text.length % 4);
-    // The usual case: nothing but groups of the alphabet, which decode to three bytes each.
-    if (!this.#padded) {
-      const decoded = Buffer.from(text.slice(0, whole), 'base64');
-      if (decoded.length === (whole / 4) * 3) {
-        this.#rest = text.slice(whole);
-        return decoded;
-      }
-    }
-    text = text.replace(spaces, '');
-    if (notBase64.test(text)) throw notDecodable();
-    return this.#decode(text, text.length - (text.length % 4));
+    const text = this.#rest + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    const [groups, rest] = split(text);
+    this.#rest = rest;
+    const decoded = Buffer.from(groups, 'base64');
+    // Nothing but groups of the alphabet decode to three bytes each: to look at each character takes twice as long.
+    const isPlain = !this.#padded && decoded.length === (groups.length / 4) * 3;
+    return isPlain ? decoded : this.#check(text.replace(blanks, ''));
   }
 
   finish(): Buffer {
-    const text = this.#rest.replace(spaces, '');
-    // A group that is cut short has no padding: `A=` and `==` stand for no byte at all.
-    if (notBase64.test(text) || text.length === 1 || text.includes('=')) throw notDecodable();
-    return this.#decode(text, text.length);
+    const text = this.#rest.replace(blanks, '');
+    if (!lastGroup.test(text) || (this.#padded && text !== '')) throw notDecodable();
+    return Buffer.from(text, 'base64');
   }
 
-  #decode(text: string, length: number): Buffer {
-    const groups = text.slice(0, length);
-    const padding = groups.indexOf('=');
-    if (padding !== -1 ? !/^={1,2}$/.test(groups.slice(padding)) || this.#padded : this.#padded && groups !== '') {
-      throw notDecodable();
-    }
-    if (padding !== -1) this.#padded = true;
-    this.#rest = text.slice(length);
+  #check(text: string): Buffer {
+    const [groups, rest] = split(text);
+    if (!wholeGroups.test(groups) || (this.#padded && groups !== '')) throw notDecodable();
+    this.#padded ||= groups.endsWith('=');
+    this.#rest = rest;
     return Buffer.from(groups, 'base64');
   }
+}
+
+/** Groups of four characters, and the rest. */
+function split(text: string): [groups: string, rest: string] {
+  const length = text.length - (text.length % 4);
+  return [text.slice(0, length), text.slice(length)];
 }
 
 function notDecodable(): ImggenError {

@@ -1,7 +1,7 @@
 import type { ImageFormat } from './types.ts';
 import { takeLimit, type Walker } from './walk.ts';
 
-/** Says width and height as soon as a walker meets them, in pixels. */
+/** A walker calls it with width and height in pixels, as soon as it meets them. */
 type Found = (width: number, height: number) => void;
 
 interface FormatReader {

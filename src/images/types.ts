@@ -1,4 +1,4 @@
-/** A format that imggen knows by its bytes; the first three are those that can be asked for. */
+/** A format that imggen knows by its bytes. An API can be asked for the first three. */
 export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'avif';
 
 /** What the bytes of one image say about it. */
@@ -21,6 +21,6 @@ export interface StoredPart {
 /** One image that is saved; `path` is `-` for stdout. */
 export interface SavedImage extends ImageFacts {
   path: string;
-  /** Of what was made from another image: where that one stays; null when it does not. */
+  /** Of a rendition: the path of its original; null when that is not kept. */
   original?: string | null;
 }

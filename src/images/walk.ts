@@ -1,29 +1,25 @@
-/** What a walker wants next of the stream of bytes. */
-export type Step =
-  /** The next `count` bytes, as its answer. */
-  | { take: number }
-  /** To pass over `count` bytes. */
-  | { skip: number }
-  /** To pass over everything up to the first `byte`, which is next then. */
-  | { until: number };
+/** What a walker wants next of the stream: the next bytes as its answer, to skip bytes, or to skip up to a byte. */
+export type Step = { take: number } | { skip: number } | { until: number };
 
 /** A walker reads a format's structure as straight code; it returns when the image is whole. */
 export type Walker = Generator<Step, void, Buffer>;
 
-/** The most that a walker may ask to see at once. */
+/** The most bytes that a walker gets at once. */
 export const takeLimit = 4096;
 const nothing = Buffer.alloc(0);
 
 /** Drives a walker with chunks cut anywhere. */
 export class Walk {
   readonly #walker: Walker;
+  /** Undefined once the walker has returned. */
   #step: Step | undefined;
+  /** How many bytes the step still takes or skips. */
+  #left = 0;
   #taken: Buffer = nothing;
-  #toSkip = 0;
 
   constructor(walker: Walker) {
     this.#walker = walker;
-    this.#advance(nothing);
+    this.#advance();
   }
 
   /** Whether the walker has seen the end of the image. */
@@ -32,39 +28,29 @@ export class Walk {
   }
 
   push(chunk: Uint8Array): void {
-    let at = 0;
-    while (this.#step !== undefined && at < chunk.length) {
-      if ('skip' in this.#step) {
-        const count = Math.min(this.#toSkip, chunk.length - at);
-        at += count;
-        this.#toSkip -= count;
-        if (this.#toSkip === 0) this.#advance(nothing);
-      } else if ('until' in this.#step) {
-        const found = chunk.indexOf(this.#step.until, at);
-        at = found === -1 ? chunk.length : found;
-        if (found !== -1) this.#advance(nothing);
-      } else {
-        const count = Math.min(this.#step.take - this.#taken.length, chunk.length - at);
-        this.#taken = Buffer.concat([this.#taken, chunk.subarray(at, at + count)]);
-        at += count;
-        if (this.#taken.length === this.#step.take) this.#advance(this.#taken);
+    for (let at = 0; this.#step !== undefined && at < chunk.length;) {
+      if ('until' in this.#step) {
+        at = chunk.indexOf(this.#step.until, at);
+        if (at === -1) return;
+        this.#advance();
+        continue;
       }
+      const piece = chunk.subarray(at, at + this.#left);
+      if ('take' in this.#step) this.#taken = Buffer.concat([this.#taken, piece]);
+      at += piece.length;
+      this.#left -= piece.length;
+      if (this.#left === 0) this.#advance();
     }
   }
 
-  /** Moves to the next step that needs bytes. */
-  #advance(answer: Buffer): void {
-    this.#taken = nothing;
-    for (;;) {
-      const { value, done } = this.#walker.next(answer);
-      this.#step = done ? undefined : value;
-      if (this.#step !== undefined && 'take' in this.#step) this.#step.take = Math.min(this.#step.take, takeLimit);
-      this.#toSkip = this.#step !== undefined && 'skip' in this.#step ? this.#step.skip : 0;
-      const empty =
-        this.#step !== undefined &&
-        (('skip' in this.#step && this.#toSkip <= 0) || ('take' in this.#step && this.#step.take <= 0));
-      if (!empty) return;
-      answer = nothing;
-    }
+  /** Moves to the next step that needs bytes. A broken file may make a walker ask for less than none. */
+  #advance(): void {
+    do {
+      const { value } = this.#walker.next(this.#taken);
+      this.#taken = nothing;
+      this.#step = value ?? undefined;
+      if (!value || 'until' in value) return;
+      this.#left = Math.max(0, 'take' in value ? Math.min(value.take, takeLimit) : value.skip);
+    } while (this.#left === 0);
   }
 }
