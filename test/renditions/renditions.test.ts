@@ -18,7 +18,7 @@ async function looks(bytes: Uint8Array): Promise<string> {
 }
 
 /** Runs imggen against a gateway that answers with the 8 × 6 pixels of cat.png. */
-async function edited(args: string, { place = new Place(), api }: { place?: Place; api?: Gateway } = {}) {
+async function made(args: string, { place = new Place(), api }: { place?: Place; api?: Gateway } = {}) {
   const asked = api ?? (await gateway({ generation: () => cats(Number(/-n (\d)/.exec(args)?.[1] ?? 1)) }));
   const result = await imggen(['a cat', ...args.split(' ').filter(Boolean)], { place, gateway: asked });
   return { ...result, place, api: asked, posts: asked.posts() };
@@ -30,7 +30,7 @@ async function lastRun(place: Place): Promise<Record<string, unknown>> {
   return (JSON.parse(stdout) as { runs: Record<string, unknown>[] }).runs[0] as Record<string, unknown>;
 }
 
-describe('an edited image', () => {
+describe('a rendition', () => {
   test.each([
     ['-o cat.webp --convert webp', 'cat.webp', 'webp 8x6'],
     ['-o cat.avif --convert avif', 'cat.avif', 'heif 8x6'],
@@ -46,7 +46,7 @@ describe('an edited image', () => {
     ['--name x/{format}-{i}.avif --convert avif', 'x/avif-1.avif', 'heif 8x6'],
     ['-o out/deep --convert jpeg', 'out/deep/a-cat-1.jpg', 'jpeg 8x6'],
   ])('%s', async (args, path, look) => {
-    const { exit, stdout, files, place, posts } = await edited(args);
+    const { exit, stdout, files, place, posts } = await made(args);
     const original = path.replace(/\.\w+$/, '.original.png');
     expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: `${path}\n`, files: [original, path].sort() });
     expect(await looks(place.read(path))).toBe(look);
@@ -60,43 +60,30 @@ describe('an edited image', () => {
     });
   });
 
-  test('takes the format that is asked for from the name only when it is not converted', async () => {
-    const api = await gateway({ generation: () => documented('{{origin}}/images/cat.webp') });
-    const resized = await edited('-o cat.webp --resize 4x', { api });
-    expect(resized).toMatchObject({ exit: 0, files: ['cat.original.webp', 'cat.webp'] });
-    const converted = await edited('-o cat.avif --convert avif -f webp', { api });
-    expect(converted).toMatchObject({ exit: 0, files: ['cat.avif', 'cat.original.webp'] });
-    expect(api.posts().map(({ output_format: format }) => format)).toEqual(['webp', 'webp']);
+  test.each([
+    ['-o cat.webp --resize 4x', 'cat.webp', 'cat.webp', 'webp'],
+    ['-o cat.avif --convert avif -f webp', 'cat.webp', 'cat.avif', 'webp'],
+    ['-o cat.png --resize 4x --overwrite', 'cat.jpg', 'cat.jpg', 'png'],
+    ...(['cat.jpg', 'cat.webp', 'cat.gif', 'cat.avif'] as const).map(
+      (name) => ['-o cat.png --convert png', name, 'cat.png', undefined] as const,
+    ),
+  ] as const)('%s of %s is %s; the API was asked for %s', async (args, name, path, asked) => {
+    const api = await gateway({ generation: documented(`{{origin}}/images/${name}`) });
+    const { exit, stdout, stderr, files, posts } = await made(args, { api });
+    const original = name.replace('.', '.original.');
+    expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: `${path}\n`, files: [original, path].sort() });
+    expect(posts[0]?.output_format).toBe(asked);
+    expect(stderr.includes('asked for png, the image is jpeg')).toBe(name === 'cat.jpg' && asked === 'png');
   });
 
-  test('has the format of the bytes that came, when it is only resized', async () => {
-    const api = await gateway({ generation: documented('{{origin}}/images/cat.jpg') });
-    const { exit, stdout, stderr, files } = await edited('-o cat.png --resize 4x --overwrite', { api });
-    expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: 'cat.jpg\n', files: ['cat.jpg', 'cat.original.jpg'] });
-    expect(stderr).toContain('asked for png, the image is jpeg');
-  });
-
-  test('is converted whatever comes', async () => {
-    for (const name of ['cat.jpg', 'cat.webp', 'cat.gif', 'cat.avif'] as const) {
-      const api = await gateway({ generation: documented(`{{origin}}/images/${name}`) });
-      const { exit, stdout, stderr, files } = await edited('-o cat.png --convert png', { api });
-      expect({ exit, stdout, files }).toEqual({
-        exit: 0,
-        stdout: 'cat.png\n',
-        files: [name.replace('.', '.original.'), 'cat.png'].sort(),
-      });
-      expect(stderr).not.toContain('warning');
-    }
-  });
-
-  test('one of many, each beside its original', async () => {
-    const { exit, stdout, files } = await edited('-n 3 -o cat.webp --convert webp');
+  test('is made of each image, beside its original', async () => {
+    const { exit, stdout, files } = await made('-n 3 -o cat.webp --convert webp');
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'cat-1.webp\ncat-2.webp\ncat-3.webp\n' });
     expect(files).toEqual([1, 2, 3].flatMap((i) => [`cat-${i}.original.png`, `cat-${i}.webp`]));
   });
 
   test('stands alone with --no-keep-original', async () => {
-    const { exit, stdout, files, place } = await edited('-n 2 --convert webp --no-keep-original --json');
+    const { exit, stdout, files, place } = await made('-n 2 --convert webp --no-keep-original --json');
     expect({ exit, files }).toEqual({ exit: 0, files: ['a-cat-1.webp', 'a-cat-2.webp'] });
     expect(JSON.parse(stdout)).toMatchObject({
       images: [
@@ -108,8 +95,8 @@ describe('an edited image', () => {
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
 
-  test('--json: its facts, and where the original is', async () => {
-    const { stdout, place } = await edited('-o cat.webp --convert webp --json --resize 4x');
+  test('has its facts and the path of its original in --json', async () => {
+    const { stdout, place } = await made('-o cat.webp --convert webp --json --resize 4x');
     const bytes = place.read('cat.webp');
     const facts = { format: 'webp', width: 4, height: 3, bytes: bytes.length, sha256: sha256(bytes) };
     expect((JSON.parse(stdout) as Result & { images: unknown }).images).toEqual([
@@ -117,8 +104,8 @@ describe('an edited image', () => {
     ]);
   });
 
-  test('--sidecar: beside the result, of both', async () => {
-    const { files, place } = await edited('-o cat.webp --convert webp --sidecar');
+  test('has the sidecar, which describes the original too', async () => {
+    const { files, place } = await made('-o cat.webp --convert webp --sidecar');
     expect(files).toEqual(['cat.original.png', 'cat.webp', 'cat.webp.json']);
     expect(place.json('cat.webp.json')).toMatchObject({
       prompt: 'a cat',
@@ -129,13 +116,8 @@ describe('an edited image', () => {
     });
   });
 
-  test('-o -: its bytes', async () => {
-    const place = new Place();
-    const api = await gateway({ generation: cats() });
-    const { exit, bytes, files } = await imggen(['a cat', '-o', '-', '--convert', 'webp', '--resize', '4x'], {
-      place,
-      gateway: api,
-    });
+  test('is the only thing on stdout with -o -', async () => {
+    const { exit, bytes, files, place } = await made('-o - --convert webp --resize 4x');
     expect({ exit, files, look: await looks(bytes) }).toEqual({ exit: 0, files: [], look: 'webp 4x3' });
     expect(await lastRun(place)).toMatchObject({
       state: 'saved',
@@ -145,36 +127,28 @@ describe('an edited image', () => {
     expect(await imggen(['resume'], { place })).toMatchObject({ stderr: 'nothing to resume\n' });
   });
 
-  test('is made of what the sandbox draws', async () => {
-    const place = new Place();
-    const { exit, stdout } = await imggen(
-      ['a cat', '--sandbox', '--resize', '300x300', '--convert', 'avif', '-o', 'cat.avif'],
-      { place },
-    );
-    expect({ exit, stdout, look: await looks(place.read('cat.avif')) }).toEqual({
-      exit: 0,
-      stdout: 'cat.avif\n',
-      look: 'heif 300x300',
-    });
+  test('is made of a drawing of the sandbox', async () => {
+    const { exit, place } = await made('--sandbox --resize 300x300 --convert avif -o cat.avif');
+    expect({ exit, look: await looks(place.read('cat.avif')) }).toEqual({ exit: 0, look: 'heif 300x300' });
   });
 
-  test('comes from the config file as well; a name that is given outranks a conversion', async () => {
+  test('follows from the config file; a name on the command line outranks a conversion there', async () => {
     const place = new Place();
     place.writeConfig({ convert: 'webp', resize: '4x', keepOriginal: false });
-    expect(await edited('', { place })).toMatchObject({ exit: 0, files: ['a-cat-1.webp'] });
-    expect(await edited('-o b.png', { place })).toMatchObject({ exit: 0, stdout: 'b.png\n' });
+    expect(await made('', { place })).toMatchObject({ exit: 0, files: ['a-cat-1.webp'] });
+    expect(await made('-o b.png', { place })).toMatchObject({ exit: 0, stdout: 'b.png\n' });
     expect(await looks(place.read('b.png'))).toBe('png 4x3');
-    expect(await edited('-o c.png --keep-original', { place })).toMatchObject({
+    expect(await made('-o c.png --keep-original', { place })).toMatchObject({
       files: expect.arrayContaining(['c.png', 'c.original.png']),
     });
-    expect(await edited('-o d.avif', { place })).toMatchObject({
+    expect(await made('-o d.avif', { place })).toMatchObject({
       exit: 2,
       stderr: expect.stringContaining('--convert avif'),
     });
   });
 });
 
-describe('is refused before anything is sent:', () => {
+describe('a mistake is refused before anything is sent:', () => {
   test.each([
     ['-o cat.png --convert webp', 'error: --convert webp and -o cat.png do not agree'],
     ['--name {slug}.png --convert avif', 'error: --convert avif and --name {slug}.png do not agree'],
@@ -197,7 +171,7 @@ describe('is refused before anything is sent:', () => {
     ['-o - --convert webp --json', 'error: -o - and --json both want stdout'],
     [`-o ${'x'.repeat(232)}.webp --convert webp`, 'error: the file name of -o has more than 231 bytes'],
   ])('%s', async (args, message) => {
-    const { exit, stderr, files, posts } = await edited(args);
+    const { exit, stderr, files, posts } = await made(args);
     expect({ exit, stderr, files, posts }).toEqual({
       exit: 2,
       stderr: expect.stringContaining(message),
@@ -208,14 +182,14 @@ describe('is refused before anything is sent:', () => {
 });
 
 describe('--dry-run', () => {
-  test('shows both paths', async () => {
-    const { exit, stdout, files, posts } = await edited('-o cat.webp --convert webp --dry-run');
+  test('shows the paths of rendition and original', async () => {
+    const { exit, stdout, files, posts } = await made('-o cat.webp --convert webp --dry-run');
     expect({ exit, files, posts }).toEqual({ exit: 0, files: [], posts: [] });
     expect(stdout).toMatch(/\nwould write cat\.webp\nwould write cat\.original\.png\n$/);
   });
 
-  test('--json: both paths', async () => {
-    const planned = async (args: string) => JSON.parse((await edited(`${args} --dry-run --json`)).stdout) as unknown;
+  test('has the paths of renditions and originals in --json', async () => {
+    const planned = async (args: string) => JSON.parse((await made(`${args} --dry-run --json`)).stdout) as unknown;
     expect(await planned('--convert avif -n 2')).toMatchObject({
       files: ['a-cat-1.avif', 'a-cat-2.avif'],
       originals: ['a-cat-1.original.png', 'a-cat-2.original.png'],
@@ -224,7 +198,7 @@ describe('--dry-run', () => {
       files: ['a-cat-1.avif'],
       originals: [],
     });
-    expect((await edited('-o - --convert avif --dry-run')).stdout).toMatch(/\nwould write -\n$/);
+    expect((await made('-o - --convert avif --dry-run')).stdout).toMatch(/\nwould write -\n$/);
   });
 });
 
@@ -232,7 +206,7 @@ describe('names that are taken', () => {
   const plan = async (args: string, ...existing: string[]) => {
     const place = new Place();
     for (const name of existing) place.write(name, 'precious');
-    const { exit, stdout, stderr } = await edited(`${args} --dry-run --json`, { place });
+    const { exit, stdout, stderr } = await made(`${args} --dry-run --json`, { place });
     return exit === 0 ? (JSON.parse(stdout) as { files: string[] }).files : stderr;
   };
 
@@ -263,7 +237,7 @@ describe('names that are taken', () => {
   ])('%s beside %s: exit 8', async (args, existing, message) => {
     const place = new Place();
     place.write(existing, 'precious');
-    const { exit, stderr, posts, files } = await edited(args, { place });
+    const { exit, stderr, posts, files } = await made(args, { place });
     expect({ exit, stderr, posts, files }).toEqual({
       exit: 8,
       stderr: expect.stringContaining(message),
@@ -275,7 +249,7 @@ describe('names that are taken', () => {
   test('--overwrite replaces both', async () => {
     const place = new Place();
     for (const name of ['cat.webp', 'cat.original.png', 'cat.webp.json', 'cat.png']) place.write(name, 'old');
-    const { exit, stdout, files } = await edited('-o cat.webp --convert webp --overwrite --sidecar', { place });
+    const { exit, stdout, files } = await made('-o cat.webp --convert webp --overwrite --sidecar', { place });
     expect({ exit, stdout, files }).toEqual({
       exit: 0,
       stdout: 'cat.webp\n',
@@ -290,12 +264,12 @@ describe('names that are taken', () => {
     const place = new Place();
     for (const name of ['cat.jpg', 'cat.png']) place.write(name, 'old');
     const api = await gateway({ generation: documented('{{origin}}/images/cat.jpg') });
-    const { exit, stdout } = await edited('-o cat.png --resize 4x --overwrite', { place, api });
+    const { exit, stdout } = await made('-o cat.png --resize 4x --overwrite', { place, api });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'cat-2.jpg\n' });
     expect(place.read('cat.jpg').toString()).toBe('old');
   });
 
-  test('while the API worked: the original and its result step aside', async () => {
+  test('since the request was sent: the original or its rendition gets another number', async () => {
     for (const taken of ['cat.original.png', 'cat.webp']) {
       const place = new Place();
       const api = await gateway({
@@ -304,7 +278,7 @@ describe('names that are taken', () => {
           return cats();
         },
       });
-      const { exit, stdout, files } = await edited('-o cat.webp --convert webp', { place, api });
+      const { exit, stdout, files } = await made('-o cat.webp --convert webp', { place, api });
       const original = taken === 'cat.webp' ? 'cat.original.png' : 'cat-2.original.png';
       expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'cat-2.webp\n' });
       expect(files).toEqual([...new Set([original, taken, 'cat-2.webp'])].sort());
@@ -318,13 +292,15 @@ describe('a conversion that fails never loses the original:', () => {
   const damaged = Buffer.from(image('cat.png'));
   const pixels = damaged.indexOf('IDAT') + 4;
   damaged.fill(0, pixels, pixels + damaged.readUInt32BE(pixels - 8));
-
-  test('an image that cannot be read', async () => {
-    const api = await gateway({
-      generation: () => documented('{{origin}}/damaged.png', '{{origin}}/images/cat.png'),
+  const broken = (...others: string[]) =>
+    gateway({
+      generation: () => documented('{{origin}}/damaged.png', ...others),
       paths: { '/damaged.png': { body: damaged } },
     });
-    const { exit, stdout, stderr, files, place } = await edited('-n 2 -o cat.webp --convert webp', { api });
+
+  test('an image that cannot be read', async () => {
+    const api = await broken('{{origin}}/images/cat.png');
+    const { exit, stdout, stderr, files, place } = await made('-n 2 -o cat.webp --convert webp', { api });
     expect({ exit, stdout, files }).toEqual({
       exit: 7,
       stdout: 'cat-2.webp\n',
@@ -349,22 +325,16 @@ describe('a conversion that fails never loses the original:', () => {
     });
   });
 
-  test('--json tells where it is', async () => {
-    const api = await gateway({
-      generation: documented('{{origin}}/damaged.png'),
-      paths: { '/damaged.png': { body: damaged } },
-    });
-    const { exit, stdout } = await edited('-o cat.webp --convert webp --json --no-keep-original', { api });
+  test('--json has its path', async () => {
+    const api = await broken();
+    const { exit, stdout } = await made('-o cat.webp --convert webp --json --no-keep-original', { api });
     expect(exit).toBe(7);
     expect(JSON.parse(stdout)).toMatchObject({ images: [], failed: [{ index: 1, original: 'cat.original.png' }] });
   });
 
   test('-o -: nothing is written, and resume saves it', async () => {
-    const api = await gateway({
-      generation: documented('{{origin}}/damaged.png'),
-      paths: { '/damaged.png': { body: damaged } },
-    });
-    const { exit, stdout, place, stderr } = await edited('-o - --convert webp', { api });
+    const api = await broken();
+    const { exit, stdout, place, stderr } = await made('-o - --convert webp', { api });
     expect({ exit, stdout }).toEqual({ exit: 7, stdout: '' });
     expect(stderr).toContain('the image cannot be converted');
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 7, files: ['a-cat-1.original.png'] });
@@ -396,22 +366,25 @@ async function saw(place: Place, ...names: string[]): Promise<void> {
   await vi.waitUntil(() => names.every((name) => place.files().includes(name)), { timeout: 15_000, interval: 5 });
 }
 
-describe('resume', () => {
-  /** Takes the journal of the only run back to before a line of this type, as if the process had been killed there. */
-  function forget(place: Place, ...types: string[]): void {
-    const directory = join(place.state, 'runs');
-    const path = join(directory, readdirSync(directory)[0] as string);
-    const lines = readFileSync(path, 'utf8').trim().split('\n');
-    writeFileSync(
-      path,
-      `${lines.filter((line) => !types.includes((JSON.parse(line) as { type: string }).type)).join('\n')}\n`,
-    );
-    const longAgo = new Date(Date.now() - 600_000);
-    utimesSync(path, longAgo, longAgo);
-  }
+/** The journal of the only run: its path and its lines. */
+function journal(place: Place): [path: string, lines: string[]] {
+  const directory = join(place.state, 'runs');
+  const path = join(directory, readdirSync(directory)[0] as string);
+  return [path, readFileSync(path, 'utf8').trim().split('\n')];
+}
 
+/** Takes the lines of these types from the journal of the only run, as if the process had been killed before them. */
+function forget(place: Place, ...types: string[]): void {
+  const [path, lines] = journal(place);
+  const kept = lines.filter((line) => !types.includes((JSON.parse(line) as { type: string }).type));
+  writeFileSync(path, `${kept.join('\n')}\n`);
+  const longAgo = new Date(Date.now() - 600_000);
+  utimesSync(path, longAgo, longAgo);
+}
+
+describe('resume', () => {
   async function finished(args: string) {
-    const { place, api, exit } = await edited(args);
+    const { place, api, exit } = await made(args);
     expect(exit).toBe(0);
     return {
       place,
@@ -421,7 +394,15 @@ describe('resume', () => {
     };
   }
 
-  test('makes what a killed process did not come to', async () => {
+  test('the journal keeps the names that older versions read', async () => {
+    const { place } = await finished('-o cat.webp --convert webp');
+    expect(JSON.parse(journal(place)[1][0] as string)).toMatchObject({
+      edit: { resize: null, fit: 'inside', convert: 'webp', quality: null },
+      naming: { results: { extension: 'webp' } },
+    });
+  });
+
+  test('makes the renditions that a killed process did not make', async () => {
     const { place, before, resume } = await finished('-n 2 -o cat.webp --convert webp --sidecar');
     forget(place, 'made', 'released');
     for (const name of ['cat-1.webp', 'cat-2.webp', 'cat-1.webp.json']) rmSync(join(place.cwd, name));
@@ -436,7 +417,7 @@ describe('resume', () => {
   });
 
   test.each(['', '--no-keep-original', '--overwrite'])(
-    'knows a result that was made and not noted again: %s',
+    'takes a rendition that is not in the journal for its own: %s',
     async (args) => {
       const { place, before, resume } = await finished(`-o cat.webp --convert webp ${args}`);
       if (args === '--no-keep-original') place.write('cat.original.png', image('cat.png'));
@@ -447,7 +428,7 @@ describe('resume', () => {
     },
   );
 
-  test('does not write into a result through the second name that a killed process left', async () => {
+  test('does not write into a rendition through the part file that a killed process left', async () => {
     const { place, before, resume } = await finished('-o cat.webp --convert webp');
     const { run } = (await lastRun(place)) as { run: string };
     linkSync(join(place.cwd, 'cat.webp'), join(place.cwd, `.imggen-${run}-1-result.part`));
@@ -458,21 +439,21 @@ describe('resume', () => {
     expect(place.read('cat.webp').toString()).toBe('mine');
   });
 
-  test('removes the original that a killed process had to', async () => {
+  test('removes the original that a killed process did not remove', async () => {
     const { place, before, resume } = await finished('-o cat.webp --convert webp --no-keep-original');
     place.write('cat.original.png', image('cat.png'));
     forget(place, 'released');
     expect(await resume()).toMatchObject({ exit: 0, files: before });
   });
 
-  test('does not remove another file of that name', async () => {
+  test('does not remove another file that has the name of the original', async () => {
     const { place, before, resume } = await finished('-o cat.webp --convert webp --no-keep-original');
     place.write('cat.original.png', image('provenance.png'));
     forget(place, 'released');
     expect(await resume()).toMatchObject({ exit: 0, files: [...before, 'cat.original.png'].sort() });
   });
 
-  test('says when the original is gone, once', async () => {
+  test('reports an original that is gone once', async () => {
     const { place, resume } = await finished('-o cat.webp --convert webp');
     forget(place, 'made', 'released');
     for (const name of place.files()) rmSync(join(place.cwd, name));
@@ -480,7 +461,7 @@ describe('resume', () => {
     expect(await resume()).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
 
-  test('finishes a run that was killed between the original and its result', async () => {
+  test('finishes a run that was killed between the original and its rendition', async () => {
     const place = new Place();
     const run = start(['a cat', '-o', 'cat.avif', '--convert', 'avif', '--sandbox'], { place, unchecked: true });
     await saw(place, 'cat.original.png');
@@ -553,12 +534,8 @@ describe('without sharp', () => {
   });
 
   test('resume keeps the original, and another resume converts it', async () => {
-    const { place, api } = await edited('-o cat.webp --convert webp');
-    const [journal = ''] = readdirSync(join(place.state, 'runs')).map((name) => join(place.state, 'runs', name));
-    const lines = readFileSync(journal, 'utf8')
-      .split('\n')
-      .filter((line) => !/"type":"(made|released)"/.test(line));
-    writeFileSync(journal, lines.join('\n'));
+    const { place, api } = await made('-o cat.webp --convert webp');
+    forget(place, 'made', 'released');
     rmSync(join(place.cwd, 'cat.webp'));
     expect(await bare(['resume'], place, api)).toMatchObject({
       exit: 7,
