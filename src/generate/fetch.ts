@@ -3,14 +3,14 @@ import { download, type DownloadOptions } from '../http/download.ts';
 import type { Http } from '../http/http.ts';
 import { waitBeforeRepeat } from '../http/retry.ts';
 import type { PartFile } from '../files/part.ts';
-import { ImageSink } from './sink.ts';
+import { PartSink } from './sink.ts';
 import type { StoredPart } from '../images/types.ts';
 
-/** Told of the bytes that have come, and with a negative number of those that were thrown away again. */
+/** Called with the number of bytes that have come; negative for bytes that are dropped again. */
 export type OnBytes = (count: number) => void;
 
 /**
- * Downloads one image to a part file, which is removed again on any failure. A body that is complete as HTTP but not as
+ * Downloads one image to a part file, which is removed again on any failure. A body that is whole as HTTP but not as
  * an image is fetched again, like a connection that broke, up to `retries` times.
  * Throws ImggenError with the reason of the last try.
  */
@@ -21,7 +21,7 @@ export async function fetchImage(
   options: DownloadOptions,
   onBytes: OnBytes,
 ): Promise<StoredPart> {
-  const sink = new ImageSink(part);
+  const sink = new PartSink(part);
   const restart = async () => {
     onBytes(-sink.bytes);
     await sink.restart();

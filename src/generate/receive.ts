@@ -8,7 +8,7 @@ import { Base64Decoder } from '../images/base64.ts';
 import { PercentDecoder } from '../images/percent.ts';
 import type { StoredPart } from '../images/types.ts';
 import type { Services } from './services.ts';
-import { ImageSink as PartSink } from './sink.ts';
+import { PartSink } from './sink.ts';
 
 /** Puts the images that stand in an answer into part files, as they arrive. An image that is none spoils no other. */
 export class AnswerReceiver {

@@ -7,7 +7,7 @@ import type { StoredPart } from '../images/types.ts';
 const imageLimit = 2 ** 30;
 
 /** Writes an image to its part file while the meter watches. */
-export class ImageSink {
+export class PartSink {
   readonly part: PartFile;
   #meter = new ImageMeter();
 
