@@ -1,29 +1,22 @@
 import { Command, CommanderError } from 'commander';
-import { addGenerateFlags, type GenerateFlags } from './commands/flags.ts';
-import { runGenerate } from './commands/generate.ts';
-import { refuseLookalike } from './commands/prompt.ts';
+import { registerBatch } from './commands/batch.ts';
+import { registerConfig } from './commands/config.ts';
+import { registerGenerate } from './commands/generate.ts';
+import { registerHistory } from './commands/history.ts';
+import { registerLogin, registerLogout } from './commands/login.ts';
+import { registerModels } from './commands/models.ts';
+import { registerResume } from './commands/resume.ts';
+import { registerSandbox } from './commands/sandbox.ts';
 import { type ExitCode, exitCodes, ImggenError, messageOf, usageError } from './errors.ts';
+import { oneOfHint } from './similar.ts';
 import { realHost } from './terminal/host.ts';
 import { Terminal } from './terminal/terminal.ts';
 import type { Host } from './terminal/types.ts';
-import { widestHelp } from './terminal/width.ts';
 
 declare const __VERSION__: string;
 
-/** The commands besides generate, in the order of the help. */
-const commands = {
-  batch: 'generate the images that a file declares, as far as they are out of date',
-  resume: 'finish what was paid for and not saved: download again, no new generation',
-  history: 'what was generated: when, prompt, files, usage, request id',
-  models: 'what each known model accepts',
-  config: 'the local config file: set, get, unset, list, path',
-  login: 'store the API key: asks on a terminal, else reads a line of stdin',
-  logout: 'remove the stored API key',
-  sandbox: "run the gateway's emulator on loopback: prints its base URL, runs until interrupted",
-} as const;
-
-/** Commands that are planned: as a prompt they would be a surprise on the bill. */
-const laterCommands: readonly string[] = ['gallery', 'completion', 'doctor'];
+/** In characters: longer lines of help are hard to read. */
+const widestHelp = 100;
 
 /** Runs the command line to its end and sets the exit code. The only place that turns an error into one. */
 export async function main(argv: readonly string[] = process.argv.slice(2), host: Host = realHost()): Promise<void> {
@@ -34,114 +27,119 @@ export async function main(argv: readonly string[] = process.argv.slice(2), host
   }
 }
 
-const loadCommands = () => import('./commands/index.ts');
-
 async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
+  // Node puts this character where bytes are not UTF-8, and what is sent would not be what was meant.
+  const invalid = argv.find((argument) => argument.includes('\ufffd'));
+  if (invalid !== undefined)
+    throw usageError(`the argument "${invalid}" is not valid UTF-8`, 'a prompt can come from stdin or --prompt-file');
   let exit: ExitCode = 0;
-  const setExit = (code: ExitCode) => {
-    exit = code;
-  };
-  const generate = async (words: string[], flags: GenerateFlags) => {
-    setExit(await runGenerate(words, flags, host));
-  };
-  const program = createProgram(host);
-  program.argument('[prompt...]', 'what to draw; - or nothing reads stdin');
-  addGenerateFlags(program).action(async (words: string[], flags: GenerateFlags) => {
-    if (words.length === 1)
-      refuseLookalike(words[0] as string, ['generate', 'help', 'version', ...Object.keys(commands)], laterCommands);
-    await generate(words, flags);
-  });
-  const explicit = program
-    .command('generate')
-    .description('the same as imggen [prompt], for a prompt that is the name of a command');
-  if (argv.includes('generate')) addGenerateFlags(explicit.argument('[prompt...]')).action(generate);
-  for (const [name, description] of Object.entries(commands)) {
-    const command = program.command(name).description(description);
-    // Its module is loaded only when the command may be meant, so that starting stays quick.
-    if (argv.includes(name)) (await loadCommands())[name as keyof typeof commands].configure(command, host, setExit);
+  let help = '';
+  const program = createProgram(
+    host,
+    (code) => (exit = code),
+    (text) => (help += text),
+  );
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    // --help and --version end in an error too.
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw usageErrorOf(error, argv, program);
   }
-  addHelp(program, host);
-  await program.parseAsync(argv, { from: 'user' });
+  if (help !== '') await new Terminal(host).data(help.trimEnd());
   return exit;
 }
 
-function createProgram(host: Host): Command {
+function createProgram(host: Host, setExit: (code: ExitCode) => void, print: (text: string) => void): Command {
   const program = new Command('imggen')
     .description('Generate images from the command line: prompts in, image files out.')
     .usage('[options] [prompt]')
     .version(__VERSION__, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => host.stdout.write(text),
-      // Errors are told once, by report().
+      writeOut: print,
+      // report() writes the errors.
       writeErr: () => {},
-      getOutHelpWidth: () => Math.min(host.stdout.columns ?? widestHelp, widestHelp),
+      getOutHelpWidth: () => Math.min(host.stdout.columns || widestHelp, widestHelp),
     })
-    .configureHelp({ sortSubcommands: false });
-  program.hook('preSubcommand', (_program, subcommand) => {
-    const [flag] = Object.keys(program.opts());
-    if (flag)
-      throw usageError(
-        `options of imggen ${subcommand.name()} stand after its name`,
-        `imggen ${subcommand.name()} --help`,
-      );
-  });
+    .hook('preSubcommand', refuseOptionsBefore)
+    .addHelpText('after', examples);
+  registerGenerate(program, host, setExit);
+  registerBatch(program, host, setExit);
+  registerResume(program, host, setExit);
+  registerHistory(program, host);
+  registerModels(program, host);
+  registerConfig(program, host);
+  registerLogin(program, host);
+  registerLogout(program, host);
+  registerSandbox(program, host);
+  registerHelp(program, print);
   return program;
 }
 
-function addHelp(program: Command, host: Host): void {
-  const table = Object.entries(exitCodes)
-    .map(([code, meaning]) => `${code.padStart(3)}  ${meaning}`)
-    .join('\n');
-  program.helpCommand(false);
-  program
-    .command('help')
-    .description('print the help of a command, or the exit codes: imggen help exit-codes')
-    .argument('[topic]')
-    .action(async (topic: string | undefined) => {
-      if (topic === 'exit-codes') return void host.stdout.write(`${table}\n`);
-      const topics = ['generate', ...Object.keys(commands)];
-      if (topic !== undefined && !topics.includes(topic))
-        throw usageError(`there is no help on ${topic}`, [...topics, 'exit-codes'].join(', '));
-      await run(topic === undefined ? ['--help'] : [topic, '--help'], host);
-    });
-  program.addHelpText(
-    'after',
-    `
+const examples = `
 Examples:
   imggen "a cat" --sandbox              try it: no key, no network, no cost
   imggen "a cat" -n 2 -o ./out          two images in ./out
   imggen "a cat" -o cat.webp -s square  one file, its format from its name
-  imggen - < prompt.txt | xargs ls -l   stdout has the paths, nothing else`,
-  );
+  imggen -- "-5 degrees"                a prompt that begins with a dash
+  imggen - < prompt.txt | xargs ls -l   stdout has the paths, nothing else`;
+
+function refuseOptionsBefore(program: Command, subcommand: Command): void {
+  const name = `imggen ${subcommand.name()}`;
+  if (Object.keys(program.opts()).length > 0)
+    throw usageError(`options of ${name} stand after its name`, `${name} --help`);
 }
 
-/** Tells the user what happened, and returns the exit code that says the same to a script. */
+function registerHelp(program: Command, print: (text: string) => void): void {
+  program
+    .command('help')
+    .description('print the help of a command, or the exit codes: imggen help exit-codes')
+    .argument('[topic]')
+    .action((topic: string | undefined) => {
+      if (topic === 'exit-codes')
+        return Object.entries(exitCodes).forEach(([code, meaning]) => print(`${code.padStart(3)}  ${meaning}\n`));
+      const command = topic === undefined ? program : program.commands.find((each) => each.name() === topic);
+      const topics = [...program.commands.map((each) => each.name()), 'exit-codes'];
+      if (!command) throw usageError(`there is no help on ${topic}`, oneOfHint(topics));
+      command.outputHelp();
+    });
+}
+
+/** Writes the error for people and scripts, and returns its exit code. */
 async function report(error: unknown, argv: readonly string[], host: Host): Promise<ExitCode> {
-  const failure = error instanceof CommanderError ? ofCommander(error) : error;
-  if (failure === undefined) return 0;
-  const terminal = new Terminal(host, { quiet: false, verbose: argv.includes('--verbose') });
-  const known = failure instanceof ImggenError ? failure : new ImggenError('bug', messageOf(failure));
+  const terminal = new Terminal(host, { verbose: argv.includes('--verbose') });
+  const known = error instanceof ImggenError ? error : new ImggenError('bug', messageOf(error));
   if (argv.includes('--json')) {
     const { code, exit, message, reason: cause = null, hint = null, requestId = null } = known;
     try {
       await terminal.jsonLine({ error: { code, exit, message, cause, hint, request_id: requestId } });
     } catch {
-      // Where stdout fails, stderr and the exit code still tell.
+      // stdout fails; stderr and the exit code have the error too.
     }
   }
-  terminal.error(failure);
+  terminal.error(error);
   return known.exit;
 }
 
-/** Commander's own mistakes as ours; undefined for those that are none, help and version. */
-function ofCommander(error: CommanderError): ImggenError | undefined {
-  if (error.exitCode === 0) return undefined;
-  if (error.code === 'commander.help') return usageError('a command is missing', 'imggen config --help');
-  const [what = '', meant] = error.message.replace(/^error: /, '').split('\n');
-  // The value of an option that there is not may be a secret: `--api-key=sk-…`.
+/** Commander's mistake as ours, with a hint that leads on from there. */
+function usageErrorOf(error: CommanderError, argv: readonly string[], program: Command): ImggenError {
+  const command = commandOf(argv, program);
+  if (error.code === 'commander.help') return usageError('a command is missing', `${command} --help`);
+  const [what = '', meant] = error.message.replace(/^error: /, '').split(/\n(?=\(Did you mean )/);
+  // The value of an unknown option may be a secret: `--api-key=sk-…`.
   const shown = what.replace(/^(unknown option '[^'=]*)=.*'$/s, "$1'");
-  return usageError(shown, meant?.replace(/^\((.*)\)$/, '$1') ?? 'all options: imggen --help');
+  const [, prompt] = /^unknown option '(-.*\s.*)'$/s.exec(shown) ?? [];
+  if (prompt !== undefined)
+    return usageError(shown, `a prompt that begins with a dash stands after --: imggen -- "${prompt}"`);
+  return usageError(shown, meant?.replace(/^\((.*)\)$/, '$1') ?? `all options: ${command} --help`);
+}
+
+/** `imggen config get`: the command that the arguments lead to. */
+function commandOf([word, ...rest]: readonly string[], command: Command): string {
+  const subcommand = command.commands.find((each) => each.name() === word);
+  return subcommand ? `${command.name()} ${commandOf(rest, subcommand)}` : command.name();
 }

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
-import { InvalidValue } from '../options/parse.ts';
+import { parseNamed } from '../options/parse.ts';
 import { parseValue } from '../options/resolve.ts';
 import { allows, type Key, keys, settings } from '../options/settings.ts';
 import { configPath, readConfig, storeValue } from '../options/store.ts';
+import { oneOfHint, suggestion } from '../similar.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
-import { checkProfileName, loadSettings } from './context.ts';
-import { closest } from '../similar.ts';
+import { checkProfileName, loadSettings, profileOf, storedValues } from './context.ts';
 
 interface ConfigFlags {
   profile?: string;
@@ -18,104 +18,84 @@ interface ConfigFlags {
 
 const storable = keys.filter((key) => allows(key, 'file'));
 
-/** Adds the verbs of `imggen config`. */
-export function configure(config: Command, host: Host): void {
+/** Adds `imggen config` and its verbs. */
+export function registerConfig(program: Command, host: Host): void {
+  const config = program
+    .command('config')
+    .description('the local config file: set, get, unset, list, path')
+    .addHelpText('after', `\nKeys: ${[...storable, 'profile'].join(', ')}`);
   config
     .command('set <key> <value>')
     .description('store a value')
     .option('--profile <name>', 'in a named set of values')
-    .action((key: string, value: string, flags: ConfigFlags) => runSet(key, value, flags, host));
+    .action((key: string, value: string, flags: ConfigFlags) => set(key, value, flags, host));
   config
     .command('get <key>')
     .description('print the value in force')
     .option('--profile <name>', 'with a named set of values')
-    .action((key: string, flags: ConfigFlags) => runGet(key, flags, host));
+    .action((key: string, flags: ConfigFlags) => get(key, flags, host));
   config
     .command('unset <key>')
     .description('remove a stored value')
     .option('--profile <name>', 'from a named set of values')
-    .action((key: string, flags: ConfigFlags) => runUnset(key, flags, host));
+    .action((key: string, flags: ConfigFlags) => unset(key, flags, host));
   config
     .command('list')
     .description('print every value in force')
     .option('--show-origin', 'say where each value comes from')
     .option('--json', 'as one JSON document')
     .option('--profile <name>', 'with a named set of values')
-    .action((flags: ConfigFlags) => runList(flags, host));
+    .action((flags: ConfigFlags) => list(flags, host));
   config
     .command('path')
     .description("print the config file's path")
-    .action(() => runPath(host));
-  config.addHelpText('after', `\nKeys: ${[...storable, 'profile'].join(', ')}`);
+    .action(() => new Terminal(host).data(configPath(directory(host))));
 }
 
-async function runSet(name: string, text: string, { profile }: ConfigFlags, host: Host): Promise<void> {
+async function set(name: string, text: string, { profile }: ConfigFlags, host: Host): Promise<void> {
   if (profile !== undefined) checkProfileName(profile);
   if (name === 'profile') return await setDefaultProfile(text, profile, host);
   const key = storableKey(name);
-  if (key === 'apiKey') {
-    throw usageError(
-      'the API key is not taken from the command line, where every process sees it',
-      'store it: imggen login',
-    );
-  }
-  const value = parseValue(key, text, key);
-  checkStored(key, value, text);
-  await storeValue(directory(host), profile, key, value as string | number | boolean);
+  if (key === 'apiKey')
+    throw usageError('every process sees the command line: it cannot have the API key', 'store it: imggen login');
+  const value = parseValue(key, text, key) as string | number | boolean;
+  const { checkStored }: { checkStored?: (value: never) => void } = settings[key];
+  if (checkStored) parseNamed(key, text, () => checkStored(value as never));
+  await storeValue(directory(host), profile, key, value);
 }
 
-async function setDefaultProfile(text: string, profile: string | undefined, host: Host): Promise<void> {
+async function setDefaultProfile(name: string, profile: string | undefined, host: Host): Promise<void> {
   if (profile !== undefined) throw usageError('a profile cannot name another profile');
-  const { profiles } = await readConfig(directory(host));
-  if (!Object.hasOwn(profiles, text))
-    throw usageError(`there is no profile "${text}"`, Object.keys(profiles).join(', ') || undefined);
-  await storeValue(directory(host), undefined, 'profile', text);
+  profileOf(await readConfig(directory(host)), name);
+  await storeValue(directory(host), undefined, 'profile', name);
 }
 
-function checkStored(key: Key, value: unknown, text: string): void {
-  try {
-    const { checkStored: check }: { checkStored?: (value: never) => void } = settings[key];
-    check?.(value as never);
-  } catch (error) {
-    if (!(error instanceof InvalidValue)) throw error;
-    throw usageError(`${key} ${text} ${error.message}`, error.hint);
-  }
-}
-
-async function runGet(name: string, flags: ConfigFlags, host: Host): Promise<void> {
+async function get(name: string, flags: ConfigFlags, host: Host): Promise<void> {
   const { values, profile } = await loadSettings({ profile: flags.profile }, host);
-  const terminal = new Terminal(host, { quiet: false, verbose: false });
   const value = name === 'profile' ? profile : values[storableKey(name)];
   if (value === undefined) throw usageError(`${name} is not set`);
-  await terminal.data(String(value));
+  await new Terminal(host).data(String(value));
 }
 
-async function runUnset(name: string, { profile }: ConfigFlags, host: Host): Promise<void> {
-  const file = await readConfig(directory(host));
-  const stored = profile === undefined ? file.values : file.profiles[profile];
-  if (!stored) throw usageError(`there is no profile "${profile}"`, Object.keys(file.profiles).join(', ') || undefined);
-  // Whatever the file has may be removed, a key that is no setting too.
-  if (!Object.hasOwn(stored, name))
-    throw usageError(`${name} is not stored`, Object.keys(stored).join(', ') || undefined);
+async function unset(name: string, { profile }: ConfigFlags, host: Host): Promise<void> {
+  const stored = await storedValues(directory(host), profile);
+  // A key that is no setting can be removed too.
+  if (!Object.hasOwn(stored, name)) throw usageError(`${name} is not stored`, oneOfHint(Object.keys(stored)));
   await storeValue(directory(host), profile, name, undefined);
 }
 
-async function runList(flags: ConfigFlags, host: Host): Promise<void> {
+async function list(flags: ConfigFlags, host: Host): Promise<void> {
   const { values, origins, label } = await loadSettings({ profile: flags.profile }, host);
-  const terminal = new Terminal(host, { quiet: false, verbose: false });
+  const terminal = new Terminal(host);
   const shown = storable.filter((key) => values[key] !== undefined);
   if (flags.json) {
     const entry = (key: Key) => (flags.showOrigin ? { value: values[key], origin: origins[key] } : values[key]);
     return await terminal.json(Object.fromEntries(shown.map((key) => [key, entry(key)])));
   }
   for (const key of shown) {
-    const where = origins[key] === 'environment' ? `environment ${label(key)}` : origins[key];
-    await terminal.data(flags.showOrigin ? `${where}\t${key}=${String(values[key])}` : `${key}=${String(values[key])}`);
+    const origin = origins[key] === 'environment' ? `environment ${label(key)}` : origins[key];
+    await terminal.data(`${flags.showOrigin ? `${origin}\t` : ''}${key}=${String(values[key])}`);
   }
-}
-
-async function runPath(host: Host): Promise<void> {
-  await new Terminal(host, { quiet: false, verbose: false }).data(configPath(directory(host)));
 }
 
 function directory(host: Host): string {
@@ -125,10 +105,6 @@ function directory(host: Host): string {
 function storableKey(name: string): Key {
   if (storable.includes(name as Key)) return name as Key;
   if (name === 'sandbox')
-    throw usageError(
-      'sandbox is not stored, so that no run is a placeholder by surprise',
-      'use --sandbox or IMGGEN_SANDBOX=1',
-    );
-  const meant = closest(name, storable);
-  throw usageError(`${name} is not a setting`, meant ? `did you mean ${meant}?` : storable.join(', '));
+    throw usageError('sandbox is not stored: a later run would make placeholders', 'use --sandbox or IMGGEN_SANDBOX=1');
+  throw usageError(`${name} is not a setting`, suggestion(name, storable));
 }

@@ -1,10 +1,10 @@
 import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
 import { type Flags, type Layers, resolveSettings, type Resolved } from '../options/resolve.ts';
-import { closest } from '../similar.ts';
+import { closest, oneOfHint } from '../similar.ts';
 import { keys } from '../options/settings.ts';
 import { configPath, readConfig } from '../options/store.ts';
-import type { ConfigFile, Directories } from '../options/types.ts';
+import type { ConfigFile, Directories, StoredValues } from '../options/types.ts';
 import type { Host } from '../terminal/types.ts';
 
 /** The directories and the config file that a command works with. */
@@ -33,7 +33,7 @@ export async function loadSettings(flags: Flags, host: Host): Promise<Settings> 
     path,
   };
   const resolved = resolveSettings({ ...layers, flags });
-  if (resolved.values.apiKey) host.secrets.push(resolved.values.apiKey);
+  if (resolved.values.apiKey) host.redactor.add(resolved.values.apiKey);
   return { ...resolved, directories: dirs, profile, layers };
 }
 
@@ -41,41 +41,45 @@ function profileName(flags: Flags, host: Host, file: ConfigFile): string | undef
   const given = (flags.profile as string | undefined) ?? host.env.IMGGEN_PROFILE ?? file.values.profile;
   if (given === undefined || given === '') return undefined;
   const name = String(given);
-  if (!Object.hasOwn(file.profiles, name)) {
-    const known = Object.keys(file.profiles);
-    throw usageError(
-      `there is no profile "${name}"`,
-      known.length > 0 ? `known: ${known.join(', ')}` : `make one: imggen config set --profile ${name} <key> <value>`,
-    );
-  }
+  profileOf(file, name);
   return name;
 }
 
-/** A key that nothing reads is a mistake which would otherwise show only in the bill. */
-function checkKeys({ values, profiles }: ConfigFile, path: string): void {
-  for (const [key, where] of [
-    ...Object.keys(values).map((key) => [key, key] as const),
-    ...Object.entries(profiles).flatMap(([name, profile]) =>
-      Object.keys(profile).map((key) => [key, `profiles.${name}.${key}`] as const),
-    ),
-  ]) {
-    if (key !== 'profile' && !keys.includes(key as never)) {
-      const meant = closest(key, keys);
-      throw usageError(
-        `"${where}" in ${path} is not a setting`,
-        meant ? `did you mean ${meant}?` : 'remove it: imggen config unset',
-      );
-    }
-  }
+/** The values of a profile. Throws ImggenError `usage` when there is none of that name. */
+export function profileOf({ profiles }: ConfigFile, name: string): StoredValues {
+  if (Object.hasOwn(profiles, name)) return profiles[name] as StoredValues;
+  const hint = oneOfHint(Object.keys(profiles)) ?? `make one: imggen config set --profile ${name} <key> <value>`;
+  throw usageError(`there is no profile "${name}"`, hint);
 }
 
-/** Throws ImggenError `usage` for a name that would be trouble in messages and on command lines. */
+/** What the config file holds for a profile, or outside of all of them. Throws ImggenError `usage` and `config`. */
+export async function storedValues(directory: string, profile: string | undefined): Promise<StoredValues> {
+  const file = await readConfig(directory);
+  return profile === undefined ? file.values : profileOf(file, profile);
+}
+
+/** A mistyped key would otherwise show only in the bill. */
+function checkKeys({ values, profiles }: ConfigFile, path: string): void {
+  const sets = [
+    ['', values] as const,
+    ...Object.entries(profiles).map(([name, set]) => [`profiles.${name}.`, set] as const),
+  ];
+  for (const [prefix, set] of sets)
+    for (const key of Object.keys(set)) {
+      if (key === 'profile' || keys.includes(key as never)) continue;
+      const meant = closest(key, keys);
+      const hint = meant ? `did you mean ${meant}?` : 'remove it: imggen config unset';
+      throw usageError(`"${prefix}${key}" in ${path} is not a setting`, hint);
+    }
+}
+
+/** Throws ImggenError `usage` for a name that does not work in messages and on command lines. */
 export function checkProfileName(name: string): void {
   if (!/^[\p{L}\p{N}_-]{1,64}$/u.test(name))
     throw usageError(`"${name}" cannot name a profile`, 'letters, digits, - and _');
 }
 
-/** The key must not travel where others can read it. Throws ImggenError `usage` for a URL that it would go to in clear. */
+/** Throws ImggenError `usage` for a URL that would get the API key in clear text. */
 export async function checkConnection({ values, label }: Settings): Promise<void> {
   if (values.allowInsecure) return;
   for (const key of values.sandbox ? [] : (['baseUrl', 'taskUrl'] as const)) {

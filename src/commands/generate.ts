@@ -1,21 +1,60 @@
+import { type Command, Option } from 'commander';
 import { type ExitCode, exitOfCode, usageError } from '../errors.ts';
 import type { Collision } from '../files/types.ts';
-import { isPruneDue, pruneRuns } from '../journal/store.ts';
 import { type Plan, planRun } from '../generate/plan.ts';
 import type { Report } from '../generate/report.ts';
+import { isPruneDue, pruneRuns } from '../journal/store.ts';
+import type { Json } from '../request/types.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { checkConnection, loadSettings, type Settings } from './context.ts';
-import type { GenerateFlags } from './flags.ts';
 import { showDryRun } from './dry-run.ts';
-import { readPrompt } from './prompt.ts';
+import { addParamFlag, addSettings, type SetExit } from './flags.ts';
+import { readPrompt, refuseLookalike } from './prompt.ts';
 import { showReport } from './show-report.ts';
 
-/**
- * `imggen [prompt]`: one request, its images to files. Returns the exit code.
- * Throws ImggenError for everything that ends the run.
- */
-export async function runGenerate(words: readonly string[], flags: GenerateFlags, host: Host): Promise<ExitCode> {
+/** The flags of generate, as commander gives them. */
+interface GenerateFlags extends Readonly<Record<string, unknown>> {
+  promptFile?: string;
+  param?: Record<string, Json>;
+  overwrite?: boolean;
+  skipExisting?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+  profile?: string;
+}
+
+const ownFlags: readonly [group: string, flags: string, help: string][] = [
+  ['Image', '--prompt-file <file>', 'read the prompt from a file'],
+  ['Files', '--overwrite', 'replace files that exist'],
+  ['Files', '--skip-existing', 'generate only the images whose files do not exist yet'],
+  ['Output', '--json', 'one JSON document on stdout, also for errors'],
+  ['Output', '--dry-run', 'check everything and show what would be done; sends nothing, needs no key'],
+  ['API', '--profile <name>', 'a named set of config values'],
+];
+
+/** Adds `imggen [prompt]`, and the same as `imggen generate [prompt]`. */
+export function registerGenerate(program: Command, host: Host, setExit: SetExit): void {
+  addFlags(program).action(async (words: string[], flags: GenerateFlags) => {
+    const [word] = words;
+    const commands = program.commands.map((command) => command.name());
+    if (word !== undefined && words.length === 1) refuseLookalike(word, commands);
+    setExit(await generate(words, flags, host));
+  });
+  addFlags(program.command('generate'))
+    .description('the same as imggen [prompt], for a prompt that is the name of a command')
+    .action(async (words: string[], flags: GenerateFlags) => setExit(await generate(words, flags, host)));
+}
+
+function addFlags(command: Command): Command {
+  command.argument('[prompt...]', 'what to draw; - or nothing reads stdin');
+  addSettings(command);
+  for (const [group, flags, help] of ownFlags) command.addOption(new Option(flags, help).helpGroup(`${group}:`));
+  return addParamFlag(command);
+}
+
+/** One request, its images to files. Throws ImggenError for everything that ends the run. */
+async function generate(words: readonly string[], flags: GenerateFlags, host: Host): Promise<ExitCode> {
   const settings = await loadSettings(flags, host);
   const { values } = settings;
   const json = flags.json === true;
@@ -53,20 +92,18 @@ function checkSwitches(
   checkRenditionFlags(values, origins);
   if (values.out !== '-') return;
   if (json) throw usageError('-o - and --json both want stdout', 'save to a file, or leave --json out');
-  if (values.sidecar && origins.sidecar === 'flag')
-    throw usageError('--sidecar needs a file to stand beside, and -o - makes none');
+  if (values.sidecar && origins.sidecar === 'flag') throw usageError('--sidecar needs a file, and -o - makes none');
   if (terminal.isStdoutTerminal)
     throw usageError('-o - would write an image to the terminal', 'pipe it: imggen … -o - > cat.png');
 }
 
-/** A flag for a rendition that would do nothing is a mistake that shows too late. */
+/** Refuses a flag that would have no effect: the user would notice it too late. */
 function checkRenditionFlags(
   { resize, convert, convertQuality }: Settings['values'],
   origins: Settings['origins'],
 ): void {
   const isMade = resize !== undefined || convert !== undefined;
-  if (origins.fit === 'flag' && resize === undefined)
-    throw usageError('--fit says how to --resize, which is not given');
+  if (origins.fit === 'flag' && resize === undefined) throw usageError('--fit goes with --resize');
   if (origins.convertQuality === 'flag' && !isMade)
     throw usageError('--convert-quality goes with --convert or --resize');
   if (origins.convertQuality === 'flag' && convert === 'png')
@@ -82,23 +119,23 @@ function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {
 
 async function run(plan: Plan, settings: Settings, terminal: Terminal, host: Host): Promise<Report> {
   const { values } = settings;
-  const { runPlan, withServices } = await import('./running.ts');
+  const { runPlan } = await import('../generate/run.ts');
+  const { withServices } = await import('./services.ts');
   return await withServices(settings, { needsKey: true }, host, terminal, (services, sandboxUrl) =>
     runPlan(plan, sandboxUrl === undefined ? values : { ...values, baseUrl: sandboxUrl }, services),
   );
 }
 
-/** Keeps the journal bounded; one that cannot be pruned is no reason to fail. */
+/** Keeps the journal bounded. */
 function pruneIfDue({ values, directories }: Settings, { machine }: Host): void {
   const limits = { days: values.historyDays, keep: values.historyRuns };
   try {
     if (isPruneDue(directories.state, limits, new Date())) pruneRuns(directories.state, limits, machine, new Date());
   } catch {
-    // `imggen history --prune` tells why.
+    // The images are saved; `imggen history --prune` shows the error.
   }
 }
 
-/** All saved; or something is missing, which the report says. */
 function exitOf({ run, failed, interrupted }: Report): ExitCode {
   if (interrupted) return interrupted.exit;
   if (run.answered?.pending) return exitOfCode('pending');

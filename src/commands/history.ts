@@ -1,16 +1,17 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { usageError } from '../errors.ts';
 import { readRun } from '../journal/read.ts';
 import { findRun, idTime, isRunning, listRuns, pruneRuns } from '../journal/store.ts';
 import type { Outcome, Run } from '../journal/types.ts';
-import { InvalidValue, integer } from '../options/parse.ts';
+import { integer } from '../options/parse.ts';
 import { oneLine, safeJson } from '../terminal/sanitize.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { loadSettings } from './context.ts';
+import { checked } from './flags.ts';
 
 interface HistoryFlags extends Record<string, unknown> {
-  limit: string;
+  limit: number;
   failed?: boolean;
   since?: string;
   json?: boolean;
@@ -19,22 +20,28 @@ interface HistoryFlags extends Record<string, unknown> {
 
 type State = Outcome | 'running';
 
-/** Adds the flags of `imggen history`. */
-export function configure(command: Command, host: Host): void {
-  command
+const limit = new Option('-n, --limit <n>', 'how many runs, the newest first')
+  .default(20)
+  .argParser(checked('--limit', integer(1, 1_000_000)));
+
+/** Adds `imggen history`. */
+export function registerHistory(program: Command, host: Host): void {
+  program
+    .command('history')
+    .description('the runs: when, prompt, files, usage, request id')
     .argument('[run]', 'one run in full, by its id')
-    .option('-n, --limit <n>', 'how many runs, the newest first', '20')
-    .option('--failed', 'only runs that are not saved whole')
+    .addOption(limit)
+    .option('--failed', 'only runs of which an image is not saved')
     .option('--since <when>', 'a date (2026-11-01) or an age (12h, 7d); adds the totals')
     .option('--json', 'one JSON document on stdout')
     .option('--prune', 'remove old runs: see historyDays and historyRuns in imggen config')
-    .action((id: string | undefined, flags: HistoryFlags) => runHistory(id, flags, host));
+    .action((id: string | undefined, flags: HistoryFlags) => history(id, flags, host));
 }
 
-async function runHistory(id: string | undefined, flags: HistoryFlags, host: Host): Promise<void> {
+async function history(id: string | undefined, flags: HistoryFlags, host: Host): Promise<void> {
   const { directories, values } = await loadSettings({}, host);
   const { state } = directories;
-  const terminal = new Terminal(host, { quiet: false, verbose: false });
+  const terminal = new Terminal(host);
   if (flags.prune) {
     const limits = { days: values.historyDays, keep: values.historyRuns };
     const removed = pruneRuns(state, limits, host.machine, new Date());
@@ -42,7 +49,7 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
   }
   if (id !== undefined) return await showRun(findRun(state, id), flags.json === true, state, host, terminal);
 
-  const limit = numberOf(flags.limit);
+  const { limit } = flags;
   const since = flags.since === undefined ? undefined : idTime(timeOf(flags.since));
   const totals = { runs: 0, images: 0, tokens: 0 };
   const shown: { run: Run; state: State }[] = [];
@@ -68,7 +75,6 @@ async function runHistory(id: string | undefined, flags: HistoryFlags, host: Hos
   else if (shown.length === 0) terminal.info('no runs');
 }
 
-/** Placeholders are no part of what was used. */
 function addTo(totals: { runs: number; images: number; tokens: number }, run: Run): void {
   totals.runs += 1;
   totals.images += savedImages(run).length;
@@ -134,7 +140,7 @@ function document(run: Run, state: State) {
   };
 }
 
-/** Images that are saved, and from which nothing is made yet; `lost` says why nothing can be. */
+/** Images that are saved and not converted; `lost` says why they cannot be. */
 function unconverted({ images, asked }: Run) {
   if (!asked.rendition) return [];
   return images.flatMap(({ index, saved, made, unmade }) =>
@@ -142,7 +148,7 @@ function unconverted({ images, asked }: Run) {
   );
 }
 
-/** What the user has of a run's images: what was made from them, or they themselves. */
+/** The files that the user has of a run: the converted images, or else the originals. */
 function savedImages({ images }: Run) {
   return images.flatMap(({ saved, made }) => {
     if (made) return [{ path: made.path, ...made.facts, original: made.original }];
@@ -150,16 +156,7 @@ function savedImages({ images }: Run) {
   });
 }
 
-function numberOf(text: string): number {
-  try {
-    return integer(1, 1_000_000)(text);
-  } catch (error) {
-    if (!(error instanceof InvalidValue)) throw error;
-    throw usageError(`--limit ${text} ${error.message}`);
-  }
-}
-
-/** A date, or an age that is taken from now. */
+/** The time of a date, or of an age counted back from now. Throws ImggenError `usage`. */
 function timeOf(text: string): Date {
   const [, count, unit] = /^(\d{1,6})\s*([mhdw])$/.exec(text) ?? [];
   const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }[unit ?? ''];

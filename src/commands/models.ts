@@ -1,41 +1,32 @@
 import type { Command } from 'commander';
+import { longName } from '../options/settings.ts';
 import { type Model, models } from '../request/models.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 
-/** Adds the flags of `imggen models`. */
-export function configure(command: Command, host: Host): void {
-  command.option('--json', 'as one JSON document').action((flags: { json?: boolean }) => runModels(flags, host));
+/** Adds `imggen models`. */
+export function registerModels(program: Command, host: Host): void {
+  program
+    .command('models')
+    .description('what each known model accepts')
+    .option('--json', 'as one JSON document')
+    .action(async ({ json }: { json?: boolean }) => {
+      const terminal = new Terminal(host);
+      if (json) await terminal.json(models.map(documentOf));
+      else await terminal.data(models.map(textOf).join('\n\n'));
+    });
 }
 
-async function runModels({ json }: { json?: boolean }, host: Host): Promise<void> {
-  const terminal = new Terminal(host, { quiet: false, verbose: false });
-  if (json) return await terminal.json(models.map(modelDocument));
-  for (const [index, model] of models.entries()) {
-    if (index > 0) await terminal.data('');
-    await terminal.data(model.id);
-    for (const [name, value] of rows(model)) await terminal.data(`  ${name.padEnd(18)} ${value}`);
-  }
-}
-
-function rows({ promptLimit, maxCount, sizes, defaultSize, takes }: Model): [string, string][] {
-  const optional = Object.entries(takes).map(([field, values]): [string, string] => [
-    flagOf(field),
-    values.join(', ') || 'yes',
-  ]);
-  return [
+function textOf({ id, promptLimit, maxCount, sizes, defaultSize, takes }: Model): string {
+  const rows = [
     ['prompt', `up to ${promptLimit} characters`],
     ['--count', `up to ${maxCount}`],
     ['--size', `${sizes.join(', ')} (default: ${defaultSize})`],
-    ...optional,
+    ...Object.entries(takes).map(([field, values]) => [`--${longName(field)}`, values.join(', ') || 'yes']),
   ];
+  return [id, ...rows.map(([name = '', value]) => `  ${name.padEnd(18)} ${value}`)].join('\n');
 }
 
-function modelDocument({ id, promptLimit, maxCount, sizes, defaultSize, aliases, takes }: Model) {
+function documentOf({ id, promptLimit, maxCount, sizes, defaultSize, aliases, takes }: Model) {
   return { id, prompt_limit: promptLimit, max_count: maxCount, sizes, default_size: defaultSize, aliases, takes };
-}
-
-/** `responseFormat` → `--response-format`. */
-function flagOf(field: string): string {
-  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -10,15 +10,18 @@ import { type Report, reportDocument } from '../generate/report.ts';
 import { Terminal } from '../terminal/terminal.ts';
 import type { Host } from '../terminal/types.ts';
 import { checkConnection, loadSettings, type Settings } from './context.ts';
+import type { SetExit } from './flags.ts';
 import { showImages } from './show-report.ts';
 
 interface ResumeFlags extends Record<string, unknown> {
   json?: boolean;
 }
 
-/** Adds the flags of `imggen resume`. */
-export function configure(command: Command, host: Host, setExit: (code: ExitCode) => void): void {
-  command
+/** Adds `imggen resume`. */
+export function registerResume(program: Command, host: Host, setExit: SetExit): void {
+  program
+    .command('resume')
+    .description('save the images that are paid for and not saved yet; never generates')
     .argument('[run]', 'one run, by its id; without it, every unfinished run')
     .option('--json', 'one JSON document on stdout')
     .option('-q, --quiet', 'nothing on stderr but errors')
@@ -26,19 +29,20 @@ export function configure(command: Command, host: Host, setExit: (code: ExitCode
     .option('--retries <n>', 'how often a download is repeated')
     .option('--timeout <seconds>', 'how long to wait for a pending task')
     .option('--profile <name>', 'a named set of config values')
-    .action(async (run: string | undefined, flags: ResumeFlags) => setExit(await runResume(run, flags, host)));
+    .action(async (run: string | undefined, flags: ResumeFlags) => setExit(await resume(run, flags, host)));
 }
 
 /**
- * Finishes what was paid for and not saved; never sends a generation. Returns 0 when nothing is missing any more.
- * Throws ImggenError `usage` for a run that is not known.
+ * Saves what is paid for and not saved yet. Returns 0 when nothing is missing any more.
+ * Throws ImggenError `usage` for an unknown run.
  */
-async function runResume(id: string | undefined, flags: ResumeFlags, host: Host): Promise<ExitCode> {
+async function resume(id: string | undefined, flags: ResumeFlags, host: Host): Promise<ExitCode> {
   const settings = await loadSettings(flags, host);
   const terminal = new Terminal(host, settings.values);
   const { state } = settings.directories;
   const runs = id === undefined ? unfinishedRuns(state, settings, host) : [findRun(state, id)];
-  const { createServices, resumeRun } = await import('./running.ts');
+  const { resumeRun } = await import('../generate/resume.ts');
+  const { createServices } = await import('./services.ts');
   const services = createServices(settings, () => keyFor(settings, host), host.env, host, terminal);
   const reports: Report[] = [];
   const failures: ImggenError[] = [];
@@ -54,7 +58,7 @@ async function runResume(id: string | undefined, flags: ResumeFlags, host: Host)
         if (report && !flags.json) await showImages(report.images, terminal);
         if (report) showRest(report, terminal);
       } catch (error) {
-        // One run that cannot be resumed now must not keep the others from it.
+        // The other runs can still be resumed.
         if (!(error instanceof ImggenError) || (id !== undefined && !signal.aborted)) throw error;
         failures.push(error);
         const why = [error.message, error.reason].filter(Boolean).join(': ');
@@ -73,7 +77,7 @@ async function runResume(id: string | undefined, flags: ResumeFlags, host: Host)
   return failures[0]?.exit ?? exitOf(reports);
 }
 
-/** Oldest first, as they would have been saved. A pending task that cannot be asked for is left out: nothing can be done. */
+/** Oldest first. A pending task is left out where no taskUrl says how to ask for it. */
 function unfinishedRuns(state: string, { values }: Settings, { machine }: Host): Run[] {
   return listRuns(state)
     .flatMap((id) => readRun(state, id) ?? [])
@@ -82,7 +86,7 @@ function unfinishedRuns(state: string, { values }: Settings, { machine }: Host):
     .reverse();
 }
 
-/** Only a pending task needs the key; a download never gets one. */
+/** Only a pending task needs the key; a download never gets it. */
 async function keyFor(settings: Settings, host: Host): Promise<Secret> {
   await checkConnection(settings);
   return await resolveApiKey(settings, host.env, host.signal);

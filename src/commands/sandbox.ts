@@ -15,17 +15,19 @@ interface SandboxFlags {
   seed?: number;
 }
 
-/** Adds the flags of `imggen sandbox`. */
-export function configure(command: Command, host: Host): void {
-  command
+/** Adds `imggen sandbox`. */
+export function registerSandbox(program: Command, host: Host): void {
+  program
+    .command('sandbox')
+    .description("run the gateway's emulator on loopback: prints its base URL, runs until interrupted")
     .option('--port <number>', 'the port (default: any free one)', checked('--port', integer(0, 65_535)))
     .option('--latency <ms>', 'wait before each answer', checked('--latency', integer(0, 3_600_000)))
     .option('--answer <shape>', `how images come: ${answerShapes.join(', ')}`, checked('--answer', oneOf(answerShapes)))
     .option('--expires <seconds>', 'how long the URLs of images work', checked('--expires', integer(0, 86_400)))
     .option('--fault <kind[:rate]>', 'go wrong; repeatable; a rate from 0 to 1, or once', addFault)
-    .option('--seed <number>', 'what the strikes of the faults follow from', checked('--seed', integer(0, 2 ** 31)))
+    .option('--seed <number>', 'decides which requests a rate strikes', checked('--seed', integer(0, 2 ** 31)))
     .addHelpText('after', faultHelp())
-    .action((flags: SandboxFlags) => runSandbox(flags, host));
+    .action((flags: SandboxFlags) => serve(flags, host));
 }
 
 function addFault(text: string, previous: readonly Fault[] = []): readonly Fault[] {
@@ -37,9 +39,9 @@ function faultHelp(): string {
   return `\nKinds of faults:\n${rows.join('\n')}\n\nWhat it charged: GET <origin>/sandbox/stats`;
 }
 
-/** Serves until the process is told to end, which is how it is meant to end: not an error. */
-async function runSandbox({ fault, ...options }: SandboxFlags, host: Host): Promise<void> {
-  const terminal = new Terminal(host, { quiet: false, verbose: false });
+/** Serves until SIGINT or SIGTERM, which is no error. */
+async function serve({ fault, ...options }: SandboxFlags, host: Host): Promise<void> {
+  const terminal = new Terminal(host);
   const { startSandbox } = await import('../sandbox/server.ts');
   const sandbox = await startSandbox({ ...options, ...(fault && { faults: fault }) });
   terminal.info('sandbox: any key is accepted, the images are placeholders; Ctrl-C ends it');

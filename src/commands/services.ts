@@ -11,16 +11,16 @@ import type { Settings } from './context.ts';
 declare const __VERSION__: string;
 
 export interface ServiceOptions {
-  /** Whether a generation will surely be asked for: then it must be known that there is a key. */
+  /** Whether a generation will be asked for: then a missing key is an error at once. */
   needsKey: boolean;
   pace?: Pace;
 }
 
 /**
- * Does work that sends something, with what it needs; ends the connections, and the sandbox, when it is done.
- * Throws ImggenError `no_api_key`, and what the work throws.
+ * Calls `work` with the services of a run, and closes them, and the sandbox, when it ends.
+ * Throws ImggenError `no_api_key`, and what `work` throws.
  *
- * @param work gets the emulator's base URL when --sandbox is given
+ * @param work also gets the emulator's base URL, with --sandbox
  */
 export async function withServices<T>(
   settings: Settings,
@@ -37,7 +37,7 @@ export async function withServices<T>(
         ? Promise.resolve(new Secret('sk-sandbox-takes-any-key'))
         : resolveApiKey(settings, host.env, host.signal));
     if (needsKey) await apiKey();
-    // A proxy has no business between this process and itself.
+    // The sandbox is in this process: its connections go through no proxy.
     const services = createServices(settings, apiKey, sandbox ? {} : host.env, host, terminal, pace);
     try {
       return await work(services, sandbox?.baseUrl);
@@ -56,7 +56,7 @@ async function startInProcess(terminal: Terminal) {
   return sandbox;
 }
 
-/** Connects what a run needs to this process. Whoever makes it closes its `http`. */
+/** The services of a run. The caller closes their `http`. */
 export function createServices(
   { values, directories }: Settings,
   apiKey: () => Promise<Secret>,
@@ -76,13 +76,13 @@ export function createServices(
     }),
     apiKey: async () => {
       const key = await apiKey();
-      terminal.hide(key);
+      host.redactor.add(key);
       return key;
     },
     progress: createProgress(host, terminal),
     state: directories.state,
     machine: host.machine,
-    redact: (text) => terminal.redact(text),
+    redact: (text) => host.redactor.redact(text),
     emit: (bytes) => terminal.bytes(bytes),
     onDocument: (document) => {
       if (values.verbose) terminal.detail(`< ${JSON.stringify(document)}`);

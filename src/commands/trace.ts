@@ -1,24 +1,25 @@
 import type { RequestBody } from '../http/exchange.ts';
 import type { Trace } from '../http/types.ts';
+import { Secret } from '../options/secret.ts';
 
-/** Longer values are cut: a prompt may have 32,000 characters. */
+/** In characters: a prompt may have 32,000. */
 const valueLimit = 1000;
-/** Headers that hold something secret besides the API key, which is hidden everywhere. */
+/** Headers whose values are secrets of others. */
 const secretHeaders: readonly string[] = ['set-cookie', 'cookie', 'proxy-authorization'];
 
 /** The lines of `--verbose` for one step, as curl marks them: `>` sent, `<` received, `*` imggen itself. */
-export function traceLines(exchange: Trace): string[] {
-  switch (exchange.kind) {
+export function traceLines(step: Trace): string[] {
+  switch (step.kind) {
     case 'request':
       return [
-        `> ${exchange.method} ${exchange.url}`,
-        ...headerLines('>', exchange.headers),
-        ...(exchange.body === undefined ? [] : [`> ${bodyText(exchange.body)}`]),
+        `> ${step.method} ${step.url}`,
+        ...headerLines('>', step.headers),
+        ...(step.body === undefined ? [] : [`> ${bodyText(step.body)}`]),
       ];
     case 'response':
-      return [`< HTTP ${exchange.status} ${exchange.url}`, ...headerLines('<', exchange.headers)];
+      return [`< HTTP ${step.status} ${step.url}`, ...headerLines('<', step.headers)];
     case 'retry':
-      return [`* ${exchange.reason}: again in ${(exchange.waitMs / 1000).toFixed(1)} s`];
+      return [`* ${step.reason}: again in ${(step.waitMs / 1000).toFixed(1)} s`];
   }
 }
 
@@ -27,14 +28,14 @@ function bodyText(body: RequestBody): string {
 }
 
 function headerLines(mark: string, headers: Readonly<Record<string, string>>): string[] {
-  return Object.entries(headers).map(
-    ([name, value]) => `${mark} ${name}: ${secretHeaders.includes(name) ? '…' : short(hideShortKey(name, value))}`,
-  );
+  return Object.entries(headers).map(([name, value]) => `${mark} ${name}: ${shownValue(name, value)}`);
 }
 
-/** A key as short as a word is hidden nowhere else. */
-function hideShortKey(name: string, value: string): string {
-  return name === 'authorization' && value.length < 'Bearer '.length + 16 ? 'Bearer …' : value;
+function shownValue(name: string, value: string): string {
+  if (secretHeaders.includes(name)) return '…';
+  // The redactor leaves a key of a few letters.
+  if (name === 'authorization') return `Bearer ${new Secret(value.replace(/^Bearer /, ''))}`;
+  return short(value);
 }
 
 function short(value: string): string {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { ImggenError, usageError } from '../errors.ts';
 import { type Destination, destination, formatOfDestination, namesFile } from '../files/destination.ts';
 import { TargetNames } from '../files/target.ts';
@@ -81,12 +82,8 @@ export function planRun(job: Job, settings: Resolved): Plan {
   return { id, at, dialect: gateway, request, fields: gateway.fields(request), format: expected, names, rendition };
 }
 
-/** No secret, only rare: node:crypto would take a tenth of a dry run. */
 function newId(at: Date): string {
-  const chance = Math.floor(Math.random() * 2 ** 32)
-    .toString(16)
-    .padStart(8, '0');
-  return `${idTime(at)}-${chance}`;
+  return `${idTime(at)}-${randomBytes(4).toString('hex')}`;
 }
 
 /** Where the images go, and what is made of them. The name of a file and its format must agree. */

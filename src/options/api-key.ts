@@ -1,11 +1,11 @@
 import { exec } from 'node:child_process';
 import { ImggenError } from '../errors.ts';
-import { InvalidValue, secret } from './parse.ts';
+import { secret } from './parse.ts';
 import type { Origin, Resolved } from './resolve.ts';
 import type { Secret } from './secret.ts';
 
 const specificity: readonly Origin[] = ['flag', 'environment', 'profile', 'file', 'default'];
-/** A password manager may wait for a person to unlock it; longer than this it hangs. */
+/** A password manager may wait for a person to unlock it. */
 const commandTimeoutMs = 120_000;
 
 /**
@@ -29,8 +29,7 @@ export async function resolveApiKey(
 function parseKey(line: string): Secret {
   try {
     return secret(line);
-  } catch (error) {
-    if (!(error instanceof InvalidValue)) throw error;
+  } catch {
     throw new ImggenError('no_api_key', 'the first line that apiKeyCommand printed is not an API key', {
       hint: 'see: imggen config get apiKeyCommand',
     });
@@ -52,7 +51,7 @@ function firstLine(
         // Ctrl-C goes to both, and the command may end first.
         if (error.signal === 'SIGINT' || error.code === 130)
           return reject(new ImggenError('interrupted', 'interrupted'));
-        // The command's text may hold a secret and its output is one: only its own complaint is shown.
+        // The command may hold a secret, and its stdout is one: only its stderr is shown.
         const complaint = stderr.trim().split('\n').at(-1);
         const how = error.killed ? 'it took too long' : `it ended with code ${error.code}`;
         reject(

@@ -1,11 +1,27 @@
+import { usageError } from '../errors.ts';
+import { oneOfHint } from '../similar.ts';
 import { Secret } from './secret.ts';
 
-/** What is wrong with a value; the one who knows where the value came from says that. */
+/** What is wrong with a value. The caller knows where it came from, and names that. */
 export class InvalidValue extends Error {
   readonly hint: string | undefined;
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;
+  }
+}
+
+/** Calls `parse`; an InvalidValue becomes an ImggenError `usage` that names the text by `label`, but shows no secret. */
+export function parseNamed<T>(label: string, raw: string, parse: (raw: string) => T, isSecret = false): T {
+  try {
+    // Node puts this character where bytes are not UTF-8.
+    if (raw.includes('\ufffd')) throw new InvalidValue('is not valid UTF-8', 'type it anew, or rename the file');
+    return parse(raw);
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    const isHidden = isSecret || raw === '' || /:\/\/[^/]*@/.test(raw);
+    const shown = isHidden ? '' : ` ${raw.length > 60 ? `${raw.slice(0, 60)}…` : raw}`;
+    throw usageError(`${label}${shown} ${error.message}`, error.hint);
   }
 }
 
@@ -23,7 +39,7 @@ export interface ValueSchema {
 /** Turns the text of a flag, variable or config value into its type. Throws InvalidValue. */
 export interface Parse<T> {
   (text: string): T;
-  /** What a file with types, such as a batch file, may have for it. */
+  /** What a file with types, such as a batch file, may hold. */
   schema: ValueSchema;
 }
 
@@ -39,12 +55,12 @@ export const text: Parse<string> = parser({ type: 'string', minLength: 1, patter
 
 export const secret: Parse<Secret> = parser({ type: 'string', minLength: 1 }, (value) => {
   const key = value.trim();
-  // A header carries it: anything but visible ASCII is a paste that went wrong.
+  // A header carries it: other characters come from a paste that went wrong.
   if (!/^[\x21-\x7e]+$/.test(key)) throw new InvalidValue('is empty or has characters that no API key has');
   return new Secret(key);
 });
 
-/** Any text; `values` are those that a file may have, since it names no model by which another one could be right. */
+/** Any text, because the model decides; `values` are what a batch file may have. */
 export function suggested(values: readonly string[]): Parse<string> {
   return parser({ type: 'string', enum: values }, text);
 }
@@ -100,7 +116,7 @@ export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<
   return parser({ type: 'string', enum: [...values, ...Object.keys(aliases)] }, (value) => {
     const word = value.trim().toLowerCase();
     const found = values.find((known) => known === word) ?? (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
-    if (found === undefined) throw new InvalidValue('is not a known value', values.join(', '));
+    if (found === undefined) throw new InvalidValue('is not a known value', oneOfHint(values));
     return found;
   });
 }
@@ -111,7 +127,7 @@ export const baseUrl: Parse<string> = parser({ type: 'string', pattern: '^\\s*[h
   if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
   if (url.username || url.password)
     throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
-  // An empty query is in the text of the URL alone.
+  // URL.search is empty for an empty query.
   if (/[?#]/.test(url.href)) throw new InvalidValue('has a query or a fragment');
   return url.href.replace(/\/+$/, '');
 });
@@ -124,7 +140,7 @@ export const taskUrl: Parse<string> = parser({ type: 'string', pattern: '[{]task
   if (!url || !/^https?:\/\//i.test(template)) throw new InvalidValue('is not an http(s) URL');
   if (url.username || url.password)
     throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
-  // The server gives the id: it must not choose where the key goes.
+  // The server chooses the id: it must not choose the host that gets the key.
   if (url.origin !== other?.origin) throw new InvalidValue('has {task_id} in the name of its host');
   return template;
 });
@@ -144,7 +160,7 @@ const typeNames: Readonly<Record<ValueSchema['type'], string>> = {
   boolean: 'true or false',
 };
 
-/** Why a value of a file with types is not what its schema says; undefined when it is. */
+/** Why a value of a file with types does not fit the schema; undefined when it fits. */
 export function mismatchOf(value: unknown, schema: ValueSchema): { message: string; hint?: string } | undefined {
   const { type, enum: values } = schema;
   const isType =
@@ -158,7 +174,8 @@ export function mismatchOf(value: unknown, schema: ValueSchema): { message: stri
       message: `is not ${typeNames[type]}`,
       ...(type === 'string' && typeof value !== 'object' && { hint: 'put it in quotes' }),
     };
-  // What is left of the schema, parsing says better.
-  if (values && !values.includes(value as string)) return { message: 'is not a known value', hint: values.join(', ') };
+  // The parser has better messages for the rest of the schema.
+  if (values && !values.includes(value as string))
+    return { message: 'is not a known value', hint: `one of: ${values.join(', ')}` };
   return undefined;
 }

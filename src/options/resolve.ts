@@ -1,6 +1,5 @@
-import { ImggenError } from '../errors.ts';
-import { InvalidValue } from './parse.ts';
-import { allows, environmentName, flagName, type Key, keys, settings, type Values } from './settings.ts';
+import { parseNamed } from './parse.ts';
+import { allows, environmentName, flagOf, type Key, keys, settings, type Values } from './settings.ts';
 import type { StoredValues } from './types.ts';
 
 /** Where a value came from, most specific first. */
@@ -13,14 +12,13 @@ export interface Resolved {
   label: (key: Key) => string;
 }
 
-/** Made once: a batch resolves its settings for each job. */
+/** By key: a batch resolves its settings for each job. */
 const variables = Object.fromEntries(keys.map((key) => [key, environmentName(key)])) as Readonly<Record<Key, string>>;
 
-/** What commander gives: besides settings also what only one command takes. */
+/** What commander gives: settings, and the command's own flags. */
 export type Flags = Readonly<Record<string, unknown>>;
 
 export interface Layers {
-  /** What the command line gave, by key. */
   flags: Flags;
   env: Readonly<Record<string, string | undefined>>;
   profile: StoredValues | undefined;
@@ -62,14 +60,7 @@ function firstGiven(key: Key, layers: Layers): [Origin, string | undefined] {
 
 /** Parses the text of one setting. Throws ImggenError `usage` that names the value by `label`. */
 export function parseValue(key: Key, raw: string, label: string): unknown {
-  try {
-    return settings[key].parse(raw);
-  } catch (error) {
-    if (!(error instanceof InvalidValue)) throw error;
-    const isSecret = key === 'apiKey' || /:\/\/[^/]*@/.test(raw);
-    const shown = isSecret || raw === '' ? '' : ` ${raw.length > 60 ? `${raw.slice(0, 60)}…` : raw}`;
-    throw new ImggenError('usage', `${label}${shown} ${error.message}`, { hint: error.hint });
-  }
+  return parseNamed<unknown>(label, raw, settings[key].parse, key === 'apiKey');
 }
 
 function nameAt(key: Key, origin: Origin, path: string): string {
@@ -80,6 +71,6 @@ function nameAt(key: Key, origin: Origin, path: string): string {
     case 'file':
       return `${key} in ${path}:`;
     default:
-      return flagName(key) ?? key;
+      return flagOf(key);
   }
 }

@@ -1,4 +1,5 @@
 import type { ConvertFormat, Fit } from '../renditions/spec.ts';
+import { oneOfHint } from '../similar.ts';
 import {
   backgrounds,
   compressionRange,
@@ -34,14 +35,14 @@ type Place = 'flag' | 'env' | 'file';
 interface Definition<T, F extends T | undefined> {
   /** The flag as commander reads it; without one the value has no flag. */
   flag?: string;
-  /** Where `--help` lists the flag. */
+  /** The section of `--help`. */
   group?: Group;
   /** The text of `--help`. */
   help: string;
   parse: Parse<T>;
-  /** The default; undefined where "not given" means something of its own. */
+  /** The default; undefined where the API or another setting decides. */
   fallback: F;
-  /** Checks that belong to storing the value only. Throws InvalidValue. */
+  /** A further check before the value is stored. Throws InvalidValue. */
   checkStored?: (value: T) => void;
   /** Everywhere by default. */
   places?: readonly Place[];
@@ -71,9 +72,9 @@ export const settings = {
     help: `${sizes.join(', ')}; or square, landscape, portrait`,
     parse: suggested(sizeNames),
     fallback: undefined,
-    // On a command line the model's own table decides, and says which sizes that model has.
+    // On a command line the model's own table decides.
     checkStored(value) {
-      if (!sizeNames.includes(value)) throw new InvalidValue('is not a size', sizeNames.join(', '));
+      if (!sizeNames.includes(value)) throw new InvalidValue('is not a size', oneOfHint(sizeNames));
     },
   }),
   format: setting({
@@ -142,28 +143,28 @@ export const settings = {
   resize: setting({
     group: 'Image',
     flag: '--resize <WxH>',
-    help: 'scale the saved image: 800x600, 800x or x600; keeps its proportions, never enlarges: see --fit',
+    help: 'make the saved image smaller: 800x600, 800x or x600; keeps its proportions: see --fit',
     parse: dimensions,
     fallback: undefined,
   }),
   fit: setting<Fit, Fit>({
     group: 'Image',
     flag: '--fit <value>',
-    help: 'of --resize: inside the size; cover it exactly, cut off; contain it exactly, padded',
+    help: 'how --resize fits: inside the size; cover it, cropped; contain it, padded',
     parse: oneOf(['inside', 'cover', 'contain']),
     fallback: 'inside',
   }),
   convert: setting({
     group: 'Image',
     flag: '--convert <webp|avif|jpeg|png>',
-    help: 'convert the saved image, whatever the API makes',
+    help: 'convert the saved image to another format',
     parse: oneOf<ConvertFormat>(['webp', 'avif', 'jpeg', 'png'], { jpg: 'jpeg' }),
     fallback: undefined,
   }),
   convertQuality: setting({
     group: 'Image',
     flag: '--convert-quality <1-100>',
-    help: 'quality of what --resize and --convert write; not of png',
+    help: 'quality of resized and converted images; png has none',
     parse: integer(1, 100),
     fallback: undefined,
   }),
@@ -191,7 +192,7 @@ export const settings = {
   keepOriginal: setting({
     group: 'Files',
     flag: '--no-keep-original',
-    help: 'do not keep <name>.original.<ext> beside what --resize and --convert make',
+    help: 'do not keep the original, <name>.original.<ext>, of resized and converted images',
     parse: boolean,
     fallback: true,
   }),
@@ -226,14 +227,14 @@ export const settings = {
   retries: setting({
     group: 'API',
     flag: '--retries <n>',
-    help: 'how often a generation that was surely not processed, and a download, is repeated',
+    help: 'how often to repeat a download, or a request that the API cannot have processed',
     parse: integer(0, 20),
     fallback: 2,
   }),
   retryUnknown: setting({
     group: 'API',
     flag: '--retry-unknown',
-    help: 'also repeat a generation whose outcome is unknown; it may be charged again',
+    help: 'repeat a request also when its outcome is unknown; it may be charged again',
     parse: boolean,
     fallback: false,
   }),
@@ -265,7 +266,7 @@ export const settings = {
     places: ['env', 'file'],
   }),
   taskUrl: setting({
-    help: 'where a pending task is asked for, with {task_id} in it',
+    help: 'the URL that answers for a pending task, with {task_id} in it',
     parse: taskUrl,
     fallback: undefined,
     places: ['env', 'file'],
@@ -306,7 +307,12 @@ export type Values = { readonly [K in Key]: ValueOf<(typeof settings)[K]> };
 
 /** `baseUrl` → `IMGGEN_BASE_URL`. */
 export function environmentName(key: string): string {
-  return `IMGGEN_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return `IMGGEN_${longName(key).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** `baseUrl` → `base-url`: the long flag without its dashes, and the key in a batch file. */
+export function longName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Whether a setting may be given at a place. */
@@ -315,8 +321,8 @@ export function allows(key: Key, place: Place): boolean {
   return places ? places.includes(place) : place !== 'flag' || flag !== undefined;
 }
 
-/** The long flag of a setting (`--count`), for messages. */
-export function flagName(key: Key): string | undefined {
+/** The name of a setting on the command line, for messages: `--count`, `--no-keep-original`; the key where it has no flag. */
+export function flagOf(key: Key): string {
   const { flag }: { flag?: string } = settings[key];
-  return flag && /--[a-z-]+/.exec(flag)?.[0];
+  return /--[a-z-]+/.exec(flag ?? '')?.[0] ?? key;
 }

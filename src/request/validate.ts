@@ -9,12 +9,12 @@ export interface Problem {
   hint?: string;
 }
 
-/** How the user knows a field, by where it was given: `--size`, `IMGGEN_SIZE`, … */
+/** The name under which the user gave a field: `--size`, `IMGGEN_SIZE`, … */
 export type Label = (field: RequestField) => string;
 
 /**
- * Fills what the document stars (n, size, stream, output_compression, model) and checks the whole against the model's
- * row of the table. All mistakes are returned, not only the first; with none of them the request may be sent.
+ * Fills the fields that the API requires (n, size, stream, compression) and checks all of them against the model's row
+ * of the table. Returns every problem; a request without problems may be sent.
  */
 export function checkRequest(draft: RequestDraft, label: Label): { request: ImageRequest; problems: Problem[] } {
   const model = modelOf(draft.model);
@@ -26,7 +26,7 @@ export function checkRequest(draft: RequestDraft, label: Label): { request: Imag
     stream: draft.stream ?? false,
     compression: draft.compression ?? 100,
   };
-  // A model without the field makes png, so asking for png is fine and there is nothing to send.
+  // A model without the field makes png.
   if (!model.takes.format) delete request.format;
   const problems = [
     ...checkPrompt(request, model),
@@ -75,7 +75,13 @@ function checkCount({ n, model }: ImageRequest, { maxCount }: Model, label: Labe
 
 function checkSize({ size, model, extra }: ImageRequest, { sizes }: Model, label: Label): Problem[] {
   if (sizes.includes(size) || extra.size !== undefined) return [];
-  return [{ field: 'size', message: `${label('size')} ${size} is not a size of ${model}`, hint: sizes.join(', ') }];
+  return [
+    {
+      field: 'size',
+      message: `${label('size')} ${size} is not a size of ${model}`,
+      hint: `one of: ${sizes.join(', ')}`,
+    },
+  ];
 }
 
 const optionalFields: readonly OptionalField[] = [
@@ -90,7 +96,7 @@ const optionalFields: readonly OptionalField[] = [
   'user',
 ];
 
-/** What each field's absence is like: giving that value to a model without the field changes nothing. */
+/** The values that mean the same as leaving the field out: a model without the field takes them. */
 const neutral: Readonly<Partial<Record<OptionalField, unknown>>> = { stream: false, compression: 100, format: 'png' };
 
 function checkOptional(draft: RequestDraft, { takes }: Model, label: Label): Problem[] {
@@ -111,7 +117,7 @@ function checkOptional(draft: RequestDraft, { takes }: Model, label: Label): Pro
       problems.push({
         field,
         message: `${label(field)} ${value} is not taken by ${draft.model}`,
-        hint: accepted.join(', '),
+        hint: `one of: ${accepted.join(', ')}`,
       });
     }
   }

@@ -23,7 +23,7 @@ export class Board {
     this.#lines = lines;
     this.#clock = setInterval(this.#follow, redrawMs);
     // Before anything is drawn in the new size: a line that wraps would take others with it when it goes.
-    host.stderr.stream.on('resize', this.#follow);
+    host.stderr.on('resize', this.#follow);
     void this.#start();
   }
 
@@ -43,7 +43,7 @@ export class Board {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#clock);
-    this.#host.stderr.stream.off('resize', this.#follow);
+    this.#host.stderr.off('resize', this.#follow);
     this.#ora?.stop();
   }
 
@@ -51,13 +51,13 @@ export class Board {
     const { default: ora } = await import('ora');
     if (this.#stopped) return;
     // stdin stays as it is: Ctrl-C must reach the process as a signal.
-    const options = { stream: this.#host.stderr.stream, discardStdin: false, isEnabled: true, text: this.#text() };
+    const options = { stream: this.#host.stderr, discardStdin: false, isEnabled: true, text: this.#text() };
     this.#ora = ora({ ...options, color: this.#coloured ? 'cyan' : false }).start();
   }
 
   /** No line may wrap, and the block must be lower than the terminal. */
   #text(): string {
-    const { columns, rows } = this.#host.stderr.stream;
+    const { columns, rows } = this.#host.stderr;
     return this.#lines()
       .slice(0, Math.max(1, rows - 2))
       .map((line) => cut(oneLine(line), columns - 3))

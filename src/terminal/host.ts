@@ -1,30 +1,39 @@
 import { readlinkSync } from 'node:fs';
-import { homedir, hostname } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { ImggenError } from '../errors.ts';
-import { ProcessOutput } from './output.ts';
+import { Redactor } from './redactor.ts';
 import type { Host } from './types.ts';
 
-/** The real world: this process, its streams and its signals. */
+/** This process, its streams and its signals. */
 export function realHost(): Host {
+  const { env, platform, pid, stdout, stderr } = process;
+  // Without a listener a reader that goes away (`| head`) ends the process with a stack trace. Writes get the error.
+  for (const stream of [stdout, stderr]) stream.on('error', () => {});
   return {
-    env: process.env,
-    platform: process.platform,
-    home: homedir(),
-    machine: {
-      get name() {
-        return machineName();
-      },
-      pid: process.pid,
-      isRunning,
-    },
-    secrets: [],
+    env,
+    platform,
+    home: homeDirectory(),
+    machine: { name: machineName(), pid, isRunning },
+    redactor: new Redactor(),
+    // A getter, because to open stdin makes the process wait for it.
     get stdin() {
       return process.stdin;
     },
-    stdout: new ProcessOutput(1),
-    stderr: new ProcessOutput(2),
+    stdout,
+    stderr,
     signal: interruption(),
   };
+}
+
+/** HOME, or the one of the user's account where HOME is empty or relative; empty where there is neither. */
+function homeDirectory(): string {
+  if (isAbsolute(homedir())) return homedir();
+  try {
+    return userInfo().homedir;
+  } catch {
+    return '';
+  }
 }
 
 /** Containers may share a host name, and each counts its processes by itself: `build-1 pid:[4026531836]`. */
@@ -32,7 +41,7 @@ function machineName(): string {
   try {
     return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
-    // Elsewhere than on Linux there is one count for all.
+    // Only Linux has several counts.
     return hostname();
   }
 }

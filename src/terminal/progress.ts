@@ -66,7 +66,7 @@ class Spinner implements Progress {
     const { default: ora } = await import('ora');
     if (this.#stopped) return;
     // stdin stays as it is: Ctrl-C must reach the process as a signal.
-    const options = { stream: this.#host.stderr.stream, discardStdin: false, isEnabled: true, text: this.#line() };
+    const options = { stream: this.#host.stderr, discardStdin: false, isEnabled: true, text: this.#line() };
     this.#ora = ora({ ...options, color: this.#coloured ? 'cyan' : false }).start();
   }
 

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * What must not reach a terminal: control characters (C0, C1), the marks that turn the direction of text, line and
+ * What must not reach a terminal: control characters (C0, C1), marks that turn the direction of text, line and
  * paragraph separators, invisible joiners of words, and halves of surrogate pairs.
  */
 const unsafe =
@@ -9,8 +9,6 @@ const unsafe =
 
 /** Text from outside on one line, without anything that a terminal would obey. */
 export function oneLine(text: string): string {
-  // Most texts have nothing of it, and to learn the rest takes a millisecond.
-  if (/^[\x20-\x7e]*$/.test(text)) return text.trim();
   return stripVTControlCharacters(text)
     .replace(/[\t\r\n]+/g, ' ')
     .replace(unsafe, '')

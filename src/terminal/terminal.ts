@@ -1,11 +1,13 @@
 import { Chalk } from 'chalk';
 import { ImggenError, messageOf } from '../errors.ts';
 import { oneLine, safeJson } from './sanitize.ts';
-import type { Host, Redactable } from './types.ts';
+import type { Host } from './types.ts';
 
 export interface TerminalOptions {
-  quiet: boolean;
-  verbose: boolean;
+  /** Only errors on stderr. */
+  quiet?: boolean;
+  /** Details and stack traces on stderr. */
+  verbose?: boolean;
 }
 
 /** The colours that are used for people; `level` is 0 where there are none. */
@@ -18,18 +20,17 @@ const same = (text: string) => text;
 const plain: Paint = { level: 0, red: same, yellow: same, green: same, cyan: same, dim: same };
 
 /**
- * The two output streams. stdout gets data as it is; stderr gets lines for people, cleaned of everything that a
- * terminal would obey. A secret that was named with `hide()`, on any terminal of the same host, reaches neither
- * stderr nor a JSON document.
+ * The two output streams. stdout gets data as it is; stderr gets lines for people, without anything that a terminal
+ * would obey. The host's redactor cleans stderr and every JSON document of secrets.
  */
 export class Terminal {
   readonly #host: Host;
   readonly #options: TerminalOptions;
   #paint: Paint | undefined;
-  /** A reader that has gone away (`| head`) is no error. */
+  /** Whether a write has failed: nothing more is written then. */
   #stdoutClosed = false;
 
-  constructor(host: Host, options: TerminalOptions) {
+  constructor(host: Host, options: TerminalOptions = {}) {
     this.#host = host;
     this.#options = options;
   }
@@ -41,12 +42,12 @@ export class Terminal {
   /** Whether stderr is a terminal on which lines may move: not in CI, not on a dumb one. */
   get isInteractive(): boolean {
     const { stderr, env } = this.#host;
-    // Some pseudo-terminals say that they have no columns: a spinner could not count its lines there.
-    return stderr.isTTY && (stderr.columns ?? 0) > 0 && env.TERM !== 'dumb' && !env.CI;
+    // A spinner cannot count its lines on a pseudo-terminal that reports no columns.
+    return stderr.isTTY && stderr.columns > 0 && env.TERM !== 'dumb' && !env.CI;
   }
 
   get isQuiet(): boolean {
-    return this.#options.quiet;
+    return this.#options.quiet === true;
   }
 
   /** Whether a person is there who can be asked. */
@@ -55,23 +56,9 @@ export class Terminal {
     return stdin.isTTY && stderr.isTTY;
   }
 
-  /** Whether stdout and stderr are both seen by a person. */
+  /** Whether a person sees stdout. */
   get isStdoutTerminal(): boolean {
     return this.#host.stdout.isTTY;
-  }
-
-  /** From now on the secret is shown in its short form wherever it turns up. */
-  hide(secret: Redactable): void {
-    const { secrets } = this.#host;
-    // A batch names its key with each job.
-    if (!secrets.includes(secret)) secrets.push(secret);
-  }
-
-  /** Replaces the hidden secrets in a text. */
-  redact(text: string): string {
-    // What is as short as a word would be found in texts that have nothing to do with it.
-    const secrets = this.#host.secrets.filter((secret) => secret.reveal().length >= 8);
-    return secrets.reduce((clean, secret) => clean.replaceAll(secret.reveal(), secret.toString()), text);
   }
 
   /** A line for people: not with --quiet. */
@@ -81,7 +68,7 @@ export class Terminal {
 
   /** A line for people that stays without its end, for what stdout then adds on a shared terminal. */
   lead(text: string): void {
-    if (!this.#options.quiet) this.#host.stderr.write(this.redact(text));
+    if (!this.#options.quiet) this.#host.stderr.write(this.#host.redactor.redact(text));
   }
 
   warn(line: string): void {
@@ -124,15 +111,18 @@ export class Terminal {
 
   /** Data: a JSON document on stdout. */
   async json(value: unknown): Promise<void> {
-    await this.data(this.redact(safeJson(value, 2)));
+    await this.data(this.#host.redactor.redact(safeJson(value, 2)));
   }
 
   /** The same on one line, where more documents may come before it or after. */
   async jsonLine(value: unknown): Promise<void> {
-    await this.data(this.redact(safeJson(value)));
+    await this.data(this.#host.redactor.redact(safeJson(value)));
   }
 
-  /** Data as it is; false when nobody reads it any more, which is no error. Throws ImggenError `output`. */
+  /**
+   * Writes data and waits until stdout has taken it. False when the reader has gone away (`| head`), which is no error.
+   * Throws ImggenError `output`.
+   */
   bytes(chunk: Uint8Array): Promise<boolean> {
     if (this.#stdoutClosed) return Promise.resolve(false);
     return new Promise((resolve, reject) => {
@@ -147,7 +137,7 @@ export class Terminal {
   }
 
   #line(line: string): void {
-    this.#host.stderr.write(`${this.redact(line)}\n`);
+    this.#host.stderr.write(`${this.#host.redactor.redact(line)}\n`);
   }
 }
 
@@ -155,5 +145,5 @@ export class Terminal {
 function hasColour({ stderr, env }: Host): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
-  return stderr.isTTY && stderr.stream.hasColors(env as Record<string, string>);
+  return stderr.isTTY && stderr.hasColors(env as Record<string, string>);
 }

@@ -1,33 +1,18 @@
 import type { Machine } from '../files/owner.ts';
-
-/** A secret that can stand in for itself in what is shown. */
-export interface Redactable {
-  reveal(): string;
-  toString(): string;
-}
-
-/** stdout or stderr. */
-export interface Output {
-  readonly isTTY: boolean;
-  /** Undefined where it is no terminal. */
-  readonly columns: number | undefined;
-  /** Node's stream for it, for packages that want one. */
-  readonly stream: NodeJS.WriteStream;
-  /** `done` hears of an error, nobody else. */
-  write(chunk: string | Uint8Array, done?: (error?: Error | null) => void): void;
-}
+import type { Redactor } from './redactor.ts';
 
 /** The world around the program, passed in so that a test can be it. Nothing else touches `process`. */
 export interface Host {
   env: Readonly<Record<string, string | undefined>>;
   platform: string;
+  /** An absolute path; empty where there is none. */
   home: string;
   machine: Machine;
-  /** What must not be shown, as far as it is known by now. */
-  secrets: Redactable[];
+  /** The secrets of this process. */
+  redactor: Redactor;
   stdin: NodeJS.ReadStream;
-  stdout: Output;
-  stderr: Output;
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
   /** Aborted by SIGINT and SIGTERM; its reason is the ImggenError that the run ends with. */
   signal: AbortSignal;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Answer, cats, gateway, wire } from '../support/gateway.ts';
+import { cats, gateway, wire } from '../support/gateway.ts';
 import { imggen } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
+import { pty } from '../support/pty.ts';
 
 const ours = (code: number | string, message = 'the reason'): string =>
   JSON.stringify({ code, message, request_id: 'req-1' });
@@ -9,84 +10,81 @@ const openAi = (code: string | null, type = 'invalid_request_error', message = '
   JSON.stringify({ error: { type, code, message, param: null } });
 const page = '<html><body><h1>Something</h1></body></html>';
 
-type Row = [exit: number, code: string, answer: Answer];
+/** The words of a line. */
+const words = (line: string) => line.split(' ');
+
+type Row = [exit: number, code: string, status: number, body: string, headers?: Record<string, string>];
 
 const table: Row[] = [
   // The gateway's envelope: any code but 0 is a rejection, under any HTTP status.
-  [4, 'rejected', { status: 200, body: ours(40001) }],
-  [4, 'rejected', { status: 200, body: ours(-1) }],
-  [4, 'rejected', { status: 200, body: ours('InvalidParameter') }],
-  [4, 'rejected', { status: 400, body: ours(40001) }],
-  [4, 'rejected', { status: 400, body: ours(0) }],
-  [3, 'key_refused', { status: 200, body: ours(401) }],
-  [3, 'key_refused', { status: 401, body: ours(40100) }],
-  [3, 'key_refused', { status: 403, body: ours(40300) }],
-  [5, 'out_of_credit', { status: 402, body: ours(40200) }],
-  [5, 'out_of_credit', { status: 200, body: ours('insufficient_balance') }],
-  [5, 'rate_limited', { status: 429, body: ours(42900) }],
-  [5, 'rate_limited', { status: 200, body: ours(429) }],
-  [6, 'server_error', { status: 500, body: ours(50000) }],
-  [6, 'server_error', { status: 200, body: ours(500) }],
-  [4, 'rejected', { status: 404, body: ours(40400) }],
-  [4, 'rejected', { status: 422, body: ours(42200) }],
+  [4, 'rejected', 200, ours(40001)],
+  [4, 'rejected', 200, ours(-1)],
+  [4, 'rejected', 200, ours('InvalidParameter')],
+  [4, 'rejected', 400, ours(40001)],
+  [4, 'rejected', 400, ours(0)],
+  [3, 'key_refused', 200, ours(401)],
+  [3, 'key_refused', 401, ours(40100)],
+  [3, 'key_refused', 403, ours(40300)],
+  [5, 'out_of_credit', 402, ours(40200)],
+  [5, 'out_of_credit', 200, ours('insufficient_balance')],
+  [5, 'rate_limited', 429, ours(42900)],
+  [5, 'rate_limited', 200, ours(429)],
+  [6, 'server_error', 500, ours(50000)],
+  [6, 'server_error', 200, ours(500)],
+  [4, 'rejected', 404, ours(40400)],
+  [4, 'rejected', 422, ours(42200)],
   // OpenAI's envelope: its words come before the status.
-  [5, 'out_of_credit', { status: 400, body: wire('credit.json') }],
-  [5, 'out_of_credit', { status: 429, body: openAi('insufficient_quota', 'insufficient_quota') }],
-  [5, 'out_of_credit', { status: 400, body: openAi('billing_hard_limit_reached') }],
-  [4, 'rejected', { status: 400, body: openAi('content_policy_violation') }],
-  [4, 'rejected', { status: 400, body: openAi('moderation_blocked', 'image_generation_user_error') }],
-  [4, 'rejected', { status: 400, body: openAi(null) }],
-  [3, 'key_refused', { status: 401, body: openAi('invalid_api_key') }],
-  [3, 'key_refused', { status: 400, body: openAi('invalid_api_key') }],
-  [5, 'rate_limited', { status: 429, body: openAi('rate_limit_exceeded', 'requests') }],
-  [6, 'server_error', { status: 500, body: openAi(null, 'server_error') }],
-  [6, 'unavailable', { status: 503, body: openAi('overloaded', 'server_error') }],
-  [4, 'rejected', { status: 200, body: openAi('content_policy_violation') }],
-  [4, 'rejected', { status: 400, body: '{"error":"the reason"}' }],
+  [5, 'out_of_credit', 400, wire('credit.json')],
+  [5, 'out_of_credit', 429, openAi('insufficient_quota', 'insufficient_quota')],
+  [5, 'out_of_credit', 400, openAi('billing_hard_limit_reached')],
+  [4, 'rejected', 400, openAi('content_policy_violation')],
+  [4, 'rejected', 400, openAi('moderation_blocked', 'image_generation_user_error')],
+  [4, 'rejected', 400, openAi(null)],
+  [3, 'key_refused', 401, openAi('invalid_api_key')],
+  [3, 'key_refused', 400, openAi('invalid_api_key')],
+  [5, 'rate_limited', 429, openAi('rate_limit_exceeded', 'requests')],
+  [6, 'server_error', 500, openAi(null, 'server_error')],
+  [6, 'unavailable', 503, openAi('overloaded', 'server_error')],
+  [4, 'rejected', 200, openAi('content_policy_violation')],
+  [4, 'rejected', 400, '{"error":"the reason"}'],
   // An event of a stream.
-  [
-    4,
-    'rejected',
-    {
-      body: `event: error\ndata: {"type":"error","error":{"code":"content_policy_violation","message":"the reason"}}\n\n`,
-    },
-  ],
-  [5, 'out_of_credit', { body: `data: {"error":{"code":"insufficient_credit","message":"the reason"}}\n\n` }],
-  // Not an envelope: the status speaks.
-  [3, 'key_refused', { status: 401, body: page }],
-  [3, 'key_refused', { status: 403, body: '' }],
-  [5, 'out_of_credit', { status: 402, body: page }],
-  [5, 'rate_limited', { status: 429, body: page }],
-  [6, 'server_error', { status: 500, body: page }],
-  [6, 'server_error', { status: 502, body: page }],
-  [6, 'unavailable', { status: 503, body: '' }],
-  [6, 'server_error', { status: 504, body: page }],
+  [4, 'rejected', 200, `event: error\ndata: {"type":"error",${openAi('content_policy_violation').slice(1)}\n\n`],
+  [5, 'out_of_credit', 200, `data: ${openAi('insufficient_credit')}\n\n`],
+  // No envelope: the status decides.
+  [3, 'key_refused', 401, page],
+  [3, 'key_refused', 403, ''],
+  [5, 'out_of_credit', 402, page],
+  [5, 'rate_limited', 429, page],
+  [6, 'server_error', 500, page],
+  [6, 'server_error', 502, page],
+  [6, 'unavailable', 503, ''],
+  [6, 'server_error', 504, page],
   // Not the API's.
-  [6, 'bad_answer', { status: 200, body: page }],
-  [6, 'bad_answer', { status: 200, body: '' }],
-  [6, 'bad_answer', { status: 204, body: '' }],
-  [6, 'bad_answer', { status: 200, body: '[]' }],
-  [6, 'bad_answer', { status: 200, body: '{"hello":"world"}' }],
-  [6, 'bad_answer', { status: 200, body: '{"code":0,"data":{"urls":["http' }],
-  [6, 'bad_answer', { status: 200, body: 'data: [DONE]\n\n' }],
-  [6, 'not_the_api', { status: 404, body: page }],
-  [6, 'not_the_api', { status: 302, headers: { location: '/elsewhere' }, body: page }],
-  [6, 'bad_answer', { status: 200, headers: { 'content-encoding': 'zstd?' }, body: '{}' }],
-  [6, 'bad_answer', { status: 200, headers: { 'content-encoding': 'gzip' }, body: '{}' }],
+  [6, 'bad_answer', 200, page],
+  [6, 'bad_answer', 200, ''],
+  [6, 'bad_answer', 204, ''],
+  [6, 'bad_answer', 200, '[]'],
+  [6, 'bad_answer', 200, '{"hello":"world"}'],
+  [6, 'bad_answer', 200, '{"code":0,"data":{"urls":["http'],
+  [6, 'bad_answer', 200, 'data: [DONE]\n\n'],
+  [6, 'not_the_api', 404, page],
+  [6, 'not_the_api', 302, page, { location: '/elsewhere' }],
+  [6, 'bad_answer', 200, '{}', { 'content-encoding': 'zstd?' }],
+  [6, 'bad_answer', 200, '{}', { 'content-encoding': 'gzip' }],
 ];
 
 describe('an answer that is an error', () => {
-  test.each(table)('is exit %i, %s: %j', async (exit, code, answer) => {
-    const api = await gateway({ generation: [answer] });
+  test.each(table)('is exit %i, %s: HTTP %i %s', async (exit, code, status, body, headers = {}) => {
+    const api = await gateway({ generation: [{ status, body, headers }] });
     const result = await imggen(['a cat', '--json', '--retries', '0'], { gateway: api });
-    const says = String(answer.body).includes('the reason');
+    const says = body.includes('the reason');
     expect(JSON.parse(result.stdout)).toMatchObject({
       error: {
         code,
         exit,
         message: says ? expect.stringContaining('the reason') : expect.any(String),
         hint: exit === 4 ? expect.toSatisfy((hint) => hint === null || typeof hint === 'string') : expect.any(String),
-        request_id: String(answer.body).includes('req-1') ? 'req-1' : null,
+        request_id: body.includes('req-1') ? 'req-1' : null,
       },
     });
     expect(result.exit).toBe(exit);
@@ -167,18 +165,9 @@ describe('a command line that is wrong costs nothing', () => {
     [['config2', 'set', 'model', 'x'], 'the prompt must be one argument'],
     [['generate', 'two', 'words'], 'the prompt must be one argument'],
     [['modles'], '"modles" looks like the command models', 'imggen generate modles'],
-    [['MODELS'], '"MODELS" looks like'],
-    [['confg'], '"confg" looks like'],
-    [['logn'], '"logn" looks like'],
-    [['sandbx'], '"sandbx" looks like'],
-    [['generat'], '"generat" looks like'],
-    [['hlep'], '"hlep" looks like'],
-    [['batc'], '"batc" looks like'],
-    [['histroy'], '"histroy" looks like'],
-    [['reusme'], '"reusme" looks like'],
-    [['galery'], '"galery" looks like'],
-    [['docter'], '"docter" looks like'],
-    [['completions'], '"completions" looks like'],
+    ...words('MODELS confg logn sandbx generat hlep batc histroy reusme galery docter completions').map(
+      (word): [string[], string] => [[word], `"${word}" looks like`],
+    ),
     [['-n', '2', 'modles'], '"modles" looks like'],
     [['--sandbox', 'models'], 'options of imggen models stand after its name', 'imggen models --help'],
     [['models', '--sandbox'], "unknown option '--sandbox'"],
@@ -242,7 +231,7 @@ describe('a command line that is wrong costs nothing', () => {
 });
 
 describe('help', () => {
-  test('exit-codes is the table of CLI.md', async () => {
+  test('exit-codes lists every exit code', async () => {
     const { exit, stdout, stderr } = await imggen(['help', 'exit-codes']);
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     const codes = stdout
@@ -252,13 +241,27 @@ describe('help', () => {
     expect(codes).toEqual(expect.arrayContaining(['0', '1', '2', '3', '4', '5', '6', '7', '8', '130', '143']));
   });
 
-  test.each([['--help'], ['-h'], ['help']])('imggen %s is on stdout, within 100 columns', async (...args) => {
-    const { exit, stdout, stderr } = await imggen(args);
+  test.each([['--help'], ['-h'], ['help'], ['a cat', '--help']])('imggen %s %s prints the help', async (...args) => {
+    const { exit, stdout, stderr } = await imggen(args.filter(Boolean));
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: imggen \[options\] \[prompt\]\n/);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     for (const flag of ['--count', '--size', '--dry-run', '--sandbox', '--skip-existing'])
       expect(stdout).toContain(flag);
+  });
+
+  test.each([40, 80, 200])('fits a terminal of %i columns, up to 100', async (columns) => {
+    const run = pty(['--help'], { columns, rows: 500 });
+    expect((await run.end).exit).toBe(0);
+    const widest = Math.max(
+      ...run.screen
+        .text()
+        .split('\n')
+        .map((line) => line.length),
+    );
+    // The examples are not wrapped.
+    expect(widest).toBeGreaterThan(Math.min(columns, 100) * 0.9);
+    expect(widest).toBeLessThanOrEqual(Math.max(Math.min(columns, 100), 80));
   });
 
   test.each([
@@ -273,8 +276,8 @@ describe('help', () => {
     expect(stdout.startsWith(usage)).toBe(true);
   });
 
-  test.each(['--version', '-V'])('%s is one line', async (flag) => {
-    const { exit, stdout, stderr } = await imggen([flag]);
+  test.each([['--version'], ['-V'], ['--dry-run', '--version']])('%s %s prints the version', async (...args) => {
+    const { exit, stdout, stderr } = await imggen(args.filter(Boolean));
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -284,28 +287,12 @@ describe('imggen models', () => {
   test('--json has the limits of the document', async () => {
     const { exit, stdout, stderr } = await imggen(['models', '--json']);
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+    const large = ['1024x1024', '1536x1024', '1024x1536'];
+    const limits = { prompt_limit: 4000, max_count: 1, default_size: '1024x1024' };
     expect(JSON.parse(stdout)).toMatchObject([
-      {
-        id: 'gpt-image-1.5',
-        prompt_limit: 32_000,
-        max_count: 10,
-        sizes: ['auto', '1024x1024', '1536x1024', '1024x1536'],
-        default_size: 'auto',
-      },
-      {
-        id: 'dall-e-3',
-        prompt_limit: 4000,
-        max_count: 1,
-        sizes: ['1024x1024', '1792x1024', '1024x1792'],
-        default_size: '1024x1024',
-      },
-      {
-        id: 'dall-e-2',
-        prompt_limit: 1000,
-        max_count: 10,
-        sizes: ['256x256', '512x512', '1024x1024'],
-        default_size: '1024x1024',
-      },
+      { id: 'gpt-image-1.5', prompt_limit: 32_000, max_count: 10, sizes: ['auto', ...large], default_size: 'auto' },
+      { id: 'dall-e-3', ...limits, sizes: ['1024x1024', '1792x1024', '1024x1792'] },
+      { id: 'dall-e-2', ...limits, prompt_limit: 1000, max_count: 10, sizes: ['256x256', '512x512', '1024x1024'] },
     ]);
   });
 

@@ -18,7 +18,6 @@ const places = [
   'batch',
   'commands',
   'cli.ts',
-  'start.ts',
 ];
 /** Places that know less than their order allows. */
 const only: Readonly<Record<string, readonly string[]>> = {
@@ -115,7 +114,7 @@ function cycles(graph: Graph): string[] {
 
 /** Heavy packages that static imports load before the program has looked at its arguments. */
 function heavyAtStart(graph: Graph): string[] {
-  const trails = new Map(['start.ts', 'cli.ts'].map((file) => [file, file]));
+  const trails = new Map([['cli.ts', 'cli.ts']]);
   const found: string[] = [];
   for (const [file, trail] of trails)
     for (const { target, kind } of graph.get(file) ?? []) {

@@ -67,6 +67,7 @@ export async function imggen(args: readonly string[], setup: Setup = {}): Promis
 /** A program that is running. */
 export interface Running {
   place: Place;
+  pid: number;
   stdin: Writable;
   kill(signal: NodeJS.Signals): void;
   /** Resolves with the match once stdout, or stderr, has it; fails when the program ends without it. */
@@ -108,6 +109,7 @@ export function start(args: readonly string[], setup: Setup = {}): Running {
   });
   return {
     place,
+    pid: child.pid as number,
     stdin: child.stdin as Writable,
     kill: (signal) => void child.kill(signal),
     saw: (wanted) => saw(child, said, wanted),

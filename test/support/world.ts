@@ -8,6 +8,7 @@ import { Readable, Writable } from 'node:stream';
 import { expect } from 'vitest';
 import { main } from '../../src/cli.ts';
 import { exitCodes, ImggenError } from '../../src/errors.ts';
+import { Redactor } from '../../src/terminal/redactor.ts';
 import type { Host } from '../../src/terminal/types.ts';
 
 /** A PNG of one pixel. */
@@ -128,7 +129,7 @@ export class World {
       platform: 'linux',
       home: this.#place,
       machine: { name: 'here', pid: process.pid, isRunning: () => false },
-      secrets: [],
+      redactor: new Redactor(),
       stdin: Object.assign(Readable.from([Buffer.from(stdin)]), { isTTY: stdinIsTerminal }) as unknown as Host['stdin'],
       stdout: Object.assign(out, { isTTY: stdoutIsTerminal, columns: 80 }) as unknown as Host['stdout'],
       stderr: err as unknown as Host['stderr'],

@@ -1,34 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { cats, documented, gateway } from '../support/gateway.ts';
 import { image, largePng } from '../support/images.ts';
-import { environment, imggen, program } from '../support/imggen.ts';
+import { imggen } from '../support/imggen.ts';
 import { Place, sha256 } from '../support/place.ts';
-import { execFile } from 'node:child_process';
-
-/** Runs a line of shell script, in which `imggen` is the program. */
-function sh(
-  script: string,
-  place: Place,
-  setup: Parameters<typeof environment>[1] = {},
-): Promise<{ exit: number; stdout: Buffer; stderr: string }> {
-  const whole = `imggen() { "${process.execPath}" "${program}" "$@"; }\n${script}`;
-  return new Promise((resolve) => {
-    const options = {
-      cwd: place.cwd,
-      env: environment(place, setup),
-      encoding: 'buffer' as const,
-      timeout: 20_000,
-      maxBuffer: 1 << 26,
-    };
-    execFile('/bin/bash', ['-c', whole], options, (error, stdout, stderr) => {
-      resolve({
-        exit: typeof error?.code === 'number' ? error.code : error ? 255 : 0,
-        stdout,
-        stderr: stderr.toString(),
-      });
-    });
-  });
-}
+import { sh } from '../support/sh.ts';
 
 describe('a reader of stdout that goes away is no error', () => {
   test.each([
@@ -48,7 +23,7 @@ describe('a reader of stdout that goes away is no error', () => {
     expect(stderr).not.toMatch(/EPIPE|Error/);
   });
 
-  test('of an image either, but it is not saved: exit 7', async () => {
+  test('of one image, which is then not saved: exit 7', async () => {
     const api = await gateway({
       generation: [{ body: ['{"data":[{"b64_json":"', largePng(2_000_000).toString('base64'), '"}]}'] }],
     });
@@ -62,7 +37,7 @@ describe('a reader of stdout that goes away is no error', () => {
     expect(place.files()).toEqual([]);
   });
 
-  test('nor is one of stderr', async () => {
+  test('of stderr, whose reader goes away', async () => {
     const api = await gateway({ generation: [cats()] });
     const { exit, stdout, files } = await imggen(['a cat', '--verbose'], { gateway: api, stderr: 'closed' });
     expect({ exit, stdout, files }).toEqual({ exit: 0, stdout: 'a-cat-1.png\n', files: ['a-cat-1.png'] });

@@ -1,12 +1,7 @@
-import { allows, type Key, keys, settings } from '../../options/settings.ts';
+import { allows, type Key, keys, longName, settings } from '../../options/settings.ts';
 
 /** Settings that are about the whole run, not about one job. */
 const ofTheRun: readonly Key[] = ['sandbox'];
-
-/** `responseFormat` → `response-format`. */
-function longName(key: Key): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
 
 /** The settings that a job may have, by the name it has there: that of the long flag. */
 export const jobKeys: ReadonlyMap<string, Key> = new Map(

@@ -30,10 +30,10 @@ export function harmless(line: string, { env }: Host): string {
 }
 
 /** Adds Markdown to the summary of a GitHub Actions step, when there is one. That it fails is no reason to fail. */
-export function addStepSummary(markdown: string, { env }: Host, terminal: Terminal): void {
+export function addStepSummary(markdown: string, { env, redactor }: Host, terminal: Terminal): void {
   if (!env.GITHUB_STEP_SUMMARY) return;
   try {
-    appendFileSync(env.GITHUB_STEP_SUMMARY, terminal.redact(markdown));
+    appendFileSync(env.GITHUB_STEP_SUMMARY, redactor.redact(markdown));
   } catch (error) {
     terminal.warn(`cannot add to GITHUB_STEP_SUMMARY: ${messageOf(error)}`);
   }
