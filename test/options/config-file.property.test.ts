@@ -12,30 +12,9 @@ beforeAll(async () => {
 afterAll(async () => await world.close());
 
 const scalar = fc.oneof(
-  fc.constantFrom<unknown>(
-    1,
-    2,
-    0,
-    -1,
-    Number.POSITIVE_INFINITY,
-    0.5,
-    true,
-    false,
-    null,
-    '',
-    'auto',
-    'png',
-    'square',
-    '2',
-    'constructor',
-    'http://127.0.0.1/api',
-    'https://h/{task_id}',
-    '{slug}',
-    'exit 3',
-    '\ud800',
-    '\u001b[31m',
-    '\0',
-  ),
+  fc.constantFrom<unknown>(1, 2, 0, -1, 0.5, Number.POSITIVE_INFINITY, true, false, null),
+  fc.constantFrom('', 'exit 3', '\ud800', '\u001b[31m', '\0'),
+  fc.constantFrom(...'auto png square 2 constructor http://127.0.0.1/api https://h/{task_id} {slug}'.split(' ')),
   fc.double({ noNaN: true }),
   anyText,
 );
@@ -141,8 +120,6 @@ describe('the config file', () => {
     'is changed by one value, or not at all',
     fc.asyncProperty(content, fc.constantFrom(...changing), async (content, { argv, key }) => {
       world.enter();
-      // JSON has no way to write back a number that is too large for it.
-      fc.pre(!content.toString().includes('1e400'));
       writeFileSync(world.configFile, content, { mode: 0o600 });
       const before = readFileSync(world.configFile);
       const { exit } = await world.run(argv, { stdin: Buffer.from('sk-new-key-0123456789\n') });

@@ -317,7 +317,7 @@ describe('a value comes from', () => {
     [
       'a profile that there is not',
       { stored: inFile, args: ['--profile', 'home'] },
-      'there is no profile "home"\nhint: known: work',
+      'there is no profile "home"\nhint: one of: work',
     ],
   ] as [string, { env?: Setup['env']; stored?: object; args?: string[] }, string | RegExp][])(
     'and a wrong one is named by where it stands: %s',
@@ -438,6 +438,8 @@ describe('a broken config file is reported with its line and stays as it is', ()
     ['[]', ' does not hold a JSON object'],
     ['{"profiles": []}', '"profiles" in '],
     ['{"model": null}', '"model" in '],
+    ['{"timeout": 1e999}', '"timeout" in '],
+    ['{"profiles": {"work": {"timeout": -1e999}}}', '"profiles.work.timeout" in '],
     ['{"profiles": {"work": {"model": {}}}}', '"profiles.work.model" in '],
   ])('which has %j', async (content, error) => {
     const place = new Place();

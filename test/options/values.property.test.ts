@@ -25,88 +25,29 @@ function tried<T>(parse: Parse<T>, value: string): T | undefined {
   }
 }
 
+const words = (line: string) => line.split(' ');
+const oddNumbers = ['', ' ', ' 7 ', '\u00a07', '9'.repeat(400), `.${'0'.repeat(400)}1`];
 const number = fc.oneof(
   fc.integer().map(String),
   fc.double().map(String),
-  fc.constantFrom(
-    '',
-    ' ',
-    '0',
-    '-0',
-    '00',
-    '1.',
-    '.5',
-    '1e3',
-    '0x1',
-    '١',
-    'Infinity',
-    '9'.repeat(400),
-    `.${'0'.repeat(400)}1`,
-    ' 7 ',
-    '\u00a07',
-    '1_0',
-    '86400.0001',
-  ),
+  fc.constantFrom(...oddNumbers, ...words('0 -0 00 1. .5 1e3 0x1 ١ Infinity 1_0 86400.0001')),
   anyText,
 );
 const choice = fc.oneof(
-  fc.constantFrom('png', ' JPEG', 'Jpg\n', 'constructor', '__proto__', 'toString', 'hasOwnProperty', '', 'ſ'),
+  fc.constantFrom(' JPEG', 'Jpg\n', '', ...words('png constructor __proto__ toString hasOwnProperty ſ')),
   anyText,
 );
+const schemes = ['', ' http://', ...words('http:// https:// HTTP:// http: https:/ ftp:// file:// javascript:')];
+const hosts = ['', 'ex ample', ...words('127.0.0.1 example.com [::1] a u:p@a :@a @a u@a münchen.de 1.2.3 {task_id}')];
+const ports = ['', ...words(':80 :8080 :99999 :')];
+const paths = [' ', '\t', ...words('/ api v1 .. . ? # ?a=b #c // \\ % %2f ; {task_id} é')];
 const url = fc.oneof(
   fc
     .tuple(
-      fc.constantFrom(
-        'http://',
-        'https://',
-        'HTTP://',
-        'http:',
-        'https:/',
-        'ftp://',
-        'file://',
-        'javascript:',
-        '',
-        ' http://',
-      ),
-      fc.constantFrom(
-        '127.0.0.1',
-        'example.com',
-        '[::1]',
-        'a',
-        'u:p@a',
-        ':@a',
-        '@a',
-        'u@a',
-        '',
-        'ex ample',
-        'münchen.de',
-        '1.2.3',
-        '{task_id}',
-      ),
-      fc.constantFrom('', ':80', ':8080', ':99999', ':'),
-      fc.array(
-        fc.constantFrom(
-          '/',
-          'api',
-          'v1',
-          '..',
-          '.',
-          '?',
-          '#',
-          '?a=b',
-          '#c',
-          '//',
-          '\\',
-          ' ',
-          '%',
-          '%2f',
-          ';',
-          '{task_id}',
-          '\t',
-          'é',
-        ),
-        { maxLength: 6 },
-      ),
+      fc.constantFrom(...schemes),
+      fc.constantFrom(...hosts),
+      fc.constantFrom(...ports),
+      fc.array(fc.constantFrom(...paths), { maxLength: 6 }),
     )
     .map(([scheme, host, port, path]) => scheme + host + port + path.join('')),
   fc.webUrl({ withFragments: true, withQueryParameters: true }),
