@@ -1,8 +1,24 @@
 import { backgrounds, formats, moderations, qualities, responseFormats, sizes, styles } from './fields.ts';
 
+/** A field of which the API's document names no values. */
+const anyText: readonly string[] = [];
+
+/** Every optional field, with all the values that some model accepts. */
+const anyModel = {
+  stream: anyText,
+  background: backgrounds,
+  moderation: moderations,
+  compression: anyText,
+  format: formats,
+  quality: qualities,
+  responseFormat: responseFormats,
+  style: styles,
+  user: anyText,
+};
+
 /** A field that only some models take. */
-export type OptionalField =
-  'stream' | 'background' | 'moderation' | 'compression' | 'format' | 'quality' | 'responseFormat' | 'style' | 'user';
+export type OptionalField = keyof typeof anyModel;
+export const optionalFields = Object.keys(anyModel) as OptionalField[];
 
 export interface Model {
   /** The family's name, as it is shown. */
@@ -21,7 +37,7 @@ export interface Model {
   takes: Readonly<Partial<Record<OptionalField, readonly string[]>>>;
 }
 
-const anyText: readonly string[] = [];
+const { responseFormat: _responseFormat, style: _style, ...gptImage } = anyModel;
 
 /**
  * What each model family accepts: the per-model limits in the field descriptions of the gateway's document.
@@ -36,15 +52,7 @@ export const models: readonly Model[] = [
     sizes: ['auto', '1024x1024', '1536x1024', '1024x1536'],
     defaultSize: 'auto',
     aliases: { square: '1024x1024', landscape: '1536x1024', portrait: '1024x1536' },
-    takes: {
-      stream: anyText,
-      background: backgrounds,
-      moderation: moderations,
-      compression: anyText,
-      format: formats,
-      quality: qualities,
-      user: anyText,
-    },
+    takes: gptImage,
   },
   {
     id: 'dall-e-3',
@@ -75,17 +83,7 @@ const unknownModel: Omit<Model, 'id' | 'matches'> = {
   sizes,
   defaultSize: 'auto',
   aliases: { square: '1024x1024', landscape: '1536x1024', portrait: '1024x1536' },
-  takes: {
-    stream: anyText,
-    background: backgrounds,
-    moderation: moderations,
-    compression: anyText,
-    format: formats,
-    quality: qualities,
-    responseFormat: responseFormats,
-    style: styles,
-    user: anyText,
-  },
+  takes: anyModel,
 };
 
 /** The row of a model id; an id that no row matches gets the general limits under its own name. */

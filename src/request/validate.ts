@@ -1,4 +1,4 @@
-import { type Model, modelOf, type OptionalField } from './models.ts';
+import { type Model, modelOf, type OptionalField, optionalFields } from './models.ts';
 import type { ImageRequest, RequestDraft } from './types.ts';
 
 export type RequestField = Exclude<keyof ImageRequest, 'extra'>;
@@ -83,18 +83,6 @@ function checkSize({ size, model, extra }: ImageRequest, { sizes }: Model, label
     },
   ];
 }
-
-const optionalFields: readonly OptionalField[] = [
-  'stream',
-  'background',
-  'moderation',
-  'compression',
-  'format',
-  'quality',
-  'responseFormat',
-  'style',
-  'user',
-];
 
 /** The values that mean the same as leaving the field out: a model without the field takes them. */
 const neutral: Readonly<Partial<Record<OptionalField, unknown>>> = { stream: false, compression: 100, format: 'png' };
