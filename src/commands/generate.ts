@@ -103,13 +103,13 @@ function checkRenditionFlags(
   origins: Settings['origins'],
 ): void {
   const isMade = resize !== undefined || convert !== undefined;
-  if (origins.fit === 'flag' && resize === undefined) throw usageError('--fit goes with --resize');
-  if (origins.convertQuality === 'flag' && !isMade)
-    throw usageError('--convert-quality goes with --convert or --resize');
-  if (origins.convertQuality === 'flag' && convert === 'png')
-    throw usageError(`--convert-quality ${convertQuality}: png has no quality`);
-  if (origins.keepOriginal === 'flag' && !isMade)
-    throw usageError('--no-keep-original goes with --convert or --resize');
+  const mistakes: [flag: keyof Settings['origins'], isWrong: boolean, message: string][] = [
+    ['fit', resize === undefined, '--fit goes with --resize'],
+    ['convertQuality', !isMade, '--convert-quality goes with --convert or --resize'],
+    ['convertQuality', convert === 'png', `--convert-quality ${convertQuality}: png has no quality`],
+    ['keepOriginal', !isMade, '--no-keep-original goes with --convert or --resize'],
+  ];
+  for (const [flag, isWrong, message] of mistakes) if (isWrong && origins[flag] === 'flag') throw usageError(message);
 }
 
 function collisionOf({ overwrite, skipExisting }: GenerateFlags): Collision {

@@ -62,15 +62,9 @@ async function history(id: string | undefined, flags: HistoryFlags, host: Host):
     if (!run.asked.sandbox) addTo(totals, run);
     if (shown.length < limit) shown.push({ run, state: current });
   }
-  if (flags.json) {
-    await terminal.json({
-      runs: shown.map(({ run, state: current }) => document(run, current)),
-      ...(since ? { totals } : {}),
-    });
-    return;
-  }
-  if (shown.length > 0)
-    await terminal.data(shown.flatMap(({ run, state: current }) => linesOf(run, current)).join('\n'));
+  if (flags.json)
+    return await terminal.json({ runs: shown.map((each) => document(each.run, each.state)), ...(since && { totals }) });
+  if (shown.length > 0) await terminal.data(shown.flatMap((each) => linesOf(each.run, each.state)).join('\n'));
   if (since) await terminal.data(`total: ${totals.runs} runs, ${totals.images} images, ${totals.tokens} tokens`);
   else if (shown.length === 0) terminal.info('no runs');
 }

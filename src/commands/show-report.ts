@@ -6,7 +6,7 @@ import { oneLine } from '../terminal/sanitize.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { SavedImage } from '../images/types.ts';
 
-/** Says what became of a run: paths or JSON on stdout, everything for people on stderr. */
+/** Shows a run: paths or JSON on stdout, everything for people on stderr. */
 export async function showReport(report: Report, json: boolean, terminal: Terminal): Promise<void> {
   if (json) await terminal.json(reportDocument(report));
   else await showImages(report.images, terminal);
@@ -19,7 +19,7 @@ export async function showImages(images: readonly SavedImage[], terminal: Termin
   for (const image of images) await showImage(image, terminal);
 }
 
-/** The path is data. On a terminal the rest stands before it, so that stdout has nothing but the path. */
+/** On a terminal the facts stand before the path, and go to stderr: stdout has the path alone. */
 async function showImage(image: SavedImage, terminal: Terminal): Promise<void> {
   if (image.path === '-') return;
   const shown = oneLine(image.path);
@@ -30,7 +30,7 @@ async function showImage(image: SavedImage, terminal: Terminal): Promise<void> {
     if (terminal.isStdoutTerminal) terminal.lead(`${facts}  `);
     else terminal.info(`${facts}  ${shown}`);
   }
-  // A script gets the path as it is; a person's terminal would obey what is in it.
+  // A script needs the exact path; a terminal would obey its control characters.
   await terminal.data(terminal.isStdoutTerminal ? shown : image.path);
 }
 
@@ -64,7 +64,7 @@ function showFailed(failed: readonly FailedImage[], what: string, terminal: Term
   terminal.problem(failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '), 'cause');
 }
 
-/** Images that are saved, but not as they were asked for. */
+/** Images that are saved but not converted. */
 function showUnmade({ failed, run }: Report, terminal: Terminal): void {
   const unmade = failed.filter(({ original }) => original !== undefined);
   if (unmade.length === 0) return;

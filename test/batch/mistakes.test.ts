@@ -56,12 +56,12 @@ images:
 `;
   expect(await mistakes(text)).toEqual([
     '2:3: sise is not a key (did you mean size?)',
-    '3:12: quality: "best" is not a known value (standard, hd, low, medium, high, auto)',
+    '3:12: quality: "best" is not a known value (one of: standard, hd, low, medium, high, auto)',
     '4:3: prompt belongs to an image, not to the defaults',
     '5:10: count: "two" is not a whole number',
     '8:10: out: {date} would stand in the name as it is (fields are for name)',
     '9:5: promt is not a key (did you mean prompt?)',
-    '10:13: format: "gif" is not a known value (png, jpeg, webp, jpg)',
+    '10:13: format: "gif" is not a known value (one of: png, jpeg, webp, jpg)',
     '11:5: there is no prompt',
     expect.stringMatching(/^12:5: sandbox is not a key \(known: count, size, .*keep-original.*, variants\)$/),
     '13:5: prompt and prompt-file are given (give one of them)',
@@ -74,7 +74,7 @@ images:
     '20:15: variants: {"out":"x.webp"} is not a list',
     '22:17: param: n has its own key (use count)',
     '24:32: variants: resise is not a key (did you mean resize?)',
-    '24:44: variants: fit: "stretch" is not a known value (inside, cover, contain)',
+    '24:44: variants: fit: "stretch" is not a known value (one of: inside, cover, contain)',
     '25:9: variants: each needs an out, the file that it makes',
     '25:19: variants: resize: "big" is not a size with sides from 1 to 16384 (800x600, or with one side 800x, x600)',
     '25:33: variants: quality: 101 is not a whole number from 1 to 100',
@@ -225,7 +225,7 @@ describe('what does not go with the rest', () => {
       [
         '4:12: count 2 is more than dall-e-3 makes at once (at most 1)',
         '5:17: background opaque is not taken by dall-e-3 (leave it out, or choose another model: imggen models)',
-        '6:11: size 256x256 is not a size of dall-e-3 (1024x1024, 1792x1024, 1024x1792)',
+        '6:11: size 256x256 is not a size of dall-e-3 (one of: 1024x1024, 1792x1024, 1024x1792)',
       ],
     ],
     [
@@ -331,7 +331,7 @@ test('--json has them in its document', async () => {
           line: 5,
           column: 14,
           message: 'quality: "best" is not a known value',
-          hint: 'standard, hd, low, medium, high, auto',
+          hint: 'one of: standard, hd, low, medium, high, auto',
         },
       ],
     },

@@ -160,7 +160,7 @@ describe('a mistake is refused before anything is sent:', () => {
     ['--resize 800', 'hint: 800x600'],
     ['--resize x', 'error: --resize x is not'],
     ['--fit fill --resize 4x', 'hint: inside, cover, contain'],
-    ['--fit cover', 'error: --fit says how to --resize'],
+    ['--fit cover', 'error: --fit goes with --resize'],
     ['--convert gif', 'hint: webp, avif, jpeg, png'],
     ['--convert-quality 50', 'error: --convert-quality goes with'],
     ['--convert-quality 0 --convert webp', 'error: --convert-quality 0 is not a whole number from 1 to 100'],
