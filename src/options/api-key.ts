@@ -9,8 +9,8 @@ const specificity: readonly Origin[] = ['flag', 'environment', 'profile', 'file'
 const commandTimeoutMs = 120_000;
 
 /**
- * The API key: the one that was given, or the first line that `apiKeyCommand` prints, whichever was set in the more
- * specific place. Throws ImggenError `no_api_key` when there is neither or the command gives none.
+ * The API key, or the first line that `apiKeyCommand` prints: the one from the more specific place.
+ * Throws ImggenError `no_api_key` when there is neither, or the command prints no key.
  */
 export async function resolveApiKey(
   { values, origins }: Resolved,

@@ -1,6 +1,6 @@
 /**
- * A value that must not be seen. Every way of printing it (template, JSON, inspection) gives the short form
- * `sk-…1234`; only `reveal()` gives the text.
+ * A secret value. Every way of printing it (template, JSON, inspection) gives the short form `sk-…1234`; only `reveal()`
+ * gives the text.
  */
 export class Secret {
   readonly #text: string;
@@ -13,7 +13,7 @@ export class Secret {
     return this.#text;
   }
 
-  /** `sk-…1234`: enough to tell two keys apart, too little to use. A short secret shows nothing of itself. */
+  /** `sk-…1234`: enough to tell two keys apart, too little to use; `…` for fewer than 16 characters. */
   toString(): string {
     return this.#text.length < 16 ? '…' : `${this.#text.slice(0, 3)}…${this.#text.slice(-4)}`;
   }

@@ -11,9 +11,8 @@ export function configPath(directory: string): string {
 }
 
 /**
- * Reads the config file; a missing one is empty. It is read without `conf`, which most runs then never load.
- * Throws ImggenError `config` that names path and line for a file that is not what imggen writes; the file stays
- * as it is.
+ * Reads the config file; a missing one is empty. Most runs need no more of it, so they never load `conf`.
+ * Throws ImggenError `config`, with path and line, for a file that imggen would not write; the file stays as it is.
  */
 export async function readConfig(directory: string): Promise<ConfigFile> {
   const path = configPath(directory);
@@ -53,7 +52,7 @@ function split(parsed: unknown, path: string): ConfigFile {
 
 function scalars(values: Record<string, unknown>, path: string, prefix: string): StoredValues {
   for (const [key, value] of Object.entries(values)) {
-    // JSON has numbers that JavaScript holds as infinite, and would write back as null.
+    // JavaScript reads 1e999 as Infinity, and would write it back as null.
     const isScalar = ['string', 'boolean'].includes(typeof value) || Number.isFinite(value);
     if (!isScalar) {
       throw new ImggenError('config', `"${prefix}${key}" in ${path} is not a text, a number, true or false`);
@@ -63,9 +62,8 @@ function scalars(values: Record<string, unknown>, path: string, prefix: string):
 }
 
 /**
- * Sets one value (undefined removes it), at the top or in a profile, and writes the file whole with mode 0600 in a
- * directory of mode 0700. Throws ImggenError `config` when the present file is broken, `output` when the new one
- * cannot be written.
+ * Sets one value, or removes it when it is undefined, at the top or in a profile. Replaces the file, with mode 0600 in a
+ * directory of mode 0700. Throws ImggenError `config` for a broken file, `output` when the new one cannot be written.
  */
 export async function storeValue(
   directory: string,

@@ -1,4 +1,4 @@
-/** The enumerations of the gateway's document (api/, "Request Body"), and no more than that. */
+/** The values that the gateway's documentation of the request body lists. */
 export const sizes = [
   'auto',
   '1024x1024',

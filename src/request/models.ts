@@ -1,6 +1,6 @@
 import { backgrounds, formats, moderations, qualities, responseFormats, sizes, styles } from './fields.ts';
 
-/** A field of which the API's document names no values. */
+/** The values of a field for which the API documents none. */
 const anyText: readonly string[] = [];
 
 /** Every optional field, with all the values that some model accepts. */
@@ -40,8 +40,7 @@ export interface Model {
 const { responseFormat: _responseFormat, style: _style, ...gptImage } = anyModel;
 
 /**
- * What each model family accepts: the per-model limits in the field descriptions of the gateway's document.
- * An empty list of values means that the document names none.
+ * What each model family accepts, as the gateway documents it.
  */
 export const models: readonly Model[] = [
   {

@@ -6,7 +6,7 @@ import { image } from '../support/images.ts';
 import { imggen, shownKey, testKey } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
 
-// That no run shows the key is checked after every run of the suite (support/imggen.ts). Here it is provoked.
+// support/imggen.ts checks after every run that the key is seen nowhere. Here servers provoke it.
 
 const echo: Record<string, Answer> = {
   'in the message of an error': {
@@ -56,7 +56,7 @@ describe('a server that echoes the key', () => {
     expect(stderr).toContain(`bad key ${shownKey}`);
   });
 
-  test('in the URL of an image makes it seen by nobody who does not own the journal, and the URL still works', async () => {
+  test('in the URL of an image shows it in the private journal alone, and the URL works', async () => {
     const place = new Place();
     const path = `/image?key=${testKey}`;
     const answer = { body: `{"code":0,"data":{"urls":["{{origin}}${path}"]}}` };

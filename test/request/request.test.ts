@@ -3,7 +3,7 @@ import { cats, gateway } from '../support/gateway.ts';
 import { imggen, testKey } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
 
-/** What is sent for `imggen "a cat"`: the fields that the document marks with a star. */
+/** The body of `imggen "a cat"`: the fields that the gateway requires. */
 const starred = { model: 'gpt-image-1.5', prompt: 'a cat', n: 1, size: 'auto', stream: false, output_compression: 100 };
 const dalle2 = { ...starred, model: 'dall-e-2', size: '1024x1024' };
 const dalle3 = { ...starred, model: 'dall-e-3', size: '1024x1024' };
@@ -48,7 +48,7 @@ const accepted: Row[] = [
   ['-f webp --compression 0', { ...starred, output_format: 'webp', output_compression: 0 }],
   ['-o cat.jpg --compression 55', { ...starred, output_format: 'jpeg', output_compression: 55 }],
   ['--compression 100', starred],
-  // The document prints the quality's description beside the name partial_images (NOTES).
+  // The gateway's documentation calls the quality partial_images.
   ...qualities.map((quality): Row => [`--quality ${quality}`, { ...starred, partial_images: quality }]),
   ['-m dall-e-3 --quality hd', { ...dalle3, partial_images: 'hd' }],
   ...['url', 'b64_json'].map((format): Row => [

@@ -9,7 +9,7 @@ export interface PtyRun {
   place: Place;
   /** What a person sees now. */
   screen: Screen;
-  /** Everything that came, control sequences too. */
+  /** All output, control sequences included. */
   raw(): string;
   /** Types. */
   type(text: string): void;

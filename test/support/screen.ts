@@ -1,12 +1,9 @@
-/**
- * As much of a terminal as a program needs that moves within its last lines: text, line ends, cursor movement, erasing,
- * and the cursor's visibility. Colours are left out.
- */
+/** A terminal without colours: text, line ends, cursor movement, erasing, and the cursor's visibility. */
 export class Screen {
   readonly #lines: string[][] = [[]];
   #row = 0;
   #column = 0;
-  /** The control sequence at the end of what came last, as far as it goes. */
+  /** The incomplete control sequence at the end of the last chunk. */
   #rest = '';
   cursorVisible = true;
   /** Whether anything was coloured. */

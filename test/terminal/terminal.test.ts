@@ -99,13 +99,13 @@ describe('on a terminal', () => {
   });
 });
 
-describe('who asks for it gets no', () => {
+describe('the environment and --quiet turn off', () => {
   const twoLines = /^generating an image with gpt-image-1\.5\na-cat-1\.png\n1 image in .*$/;
 
   test.each([
     ['colour', { NO_COLOR: '1' }, { coloured: false, spinner: true }],
     ['movement', { CI: 'true' }, { coloured: false, spinner: false }],
-    ['colour and no movement', { TERM: 'dumb' }, { coloured: false, spinner: false }],
+    ['colour and movement', { TERM: 'dumb' }, { coloured: false, spinner: false }],
   ])('%s: %j', async (_name, env, { coloured, spinner }) => {
     const api = await gateway({ generation: [cats()] });
     const run = pty(['a cat'], { gateway: api, env });
@@ -115,7 +115,7 @@ describe('who asks for it gets no', () => {
     if (!spinner) expect(run.screen.text()).toMatch(twoLines);
   });
 
-  test('lines but errors: --quiet', async () => {
+  test('all lines but errors', async () => {
     const api = await gateway({ generation: [cats(), { status: 400, body: '{"code":1,"message":"no"}' }] });
     const quiet = pty(['a cat', '-q'], { gateway: api });
     expect((await quiet.end).exit).toBe(0);
@@ -286,12 +286,12 @@ describe('imggen login on a terminal', () => {
   });
 });
 
-/** Waits until something holds that no event tells of. */
+/** Polls until a condition holds that has no event. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** Waits until a program has taken from the pipe of its stdin what was written there: it has started up then. */
+/** Waits until a program reads its stdin: it has started up then. */
 async function untilItReads({ stdin }: Running): Promise<void> {
   await new Promise<void>((resolve) => stdin.write('x'.repeat(300_000), () => resolve()));
 }
