@@ -25,7 +25,7 @@ interface GenerateFlags extends Readonly<Record<string, unknown>> {
 }
 
 const ownFlags: readonly [group: string, flags: string, help: string][] = [
-  ['Image', '--prompt-file <file>', 'read the prompt from a file'],
+  ['Image', '--prompt-file <file>', 'read the prompt from a file; - is stdin'],
   ['Files', '--overwrite', 'replace files that exist'],
   ['Files', '--skip-existing', 'generate only the images whose files do not exist yet'],
   ['Output', '--json', 'one JSON document on stdout, also for errors'],

@@ -76,7 +76,9 @@ const flags = [
     .map((key): string | undefined => (settings[key] as { flag?: string }).flag)
     .filter((flag) => flag !== undefined),
   ...words('--overwrite --skip-existing --json --dry-run'),
-  ...['--prompt-file <file>', '--profile <name>', '--param <name=value>'],
+  '--prompt-file <file>',
+  '--profile <name>',
+  '--param <name=value>',
 ]
   // Painting takes its time: it has a weight of its own.
   .filter((flag) => flag !== '--sandbox')
