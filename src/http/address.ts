@@ -1,37 +1,31 @@
 import { lookup } from 'node:dns';
-import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { ImggenError } from '../errors.ts';
 
-/** Addresses that lead into this machine or its network: IANA's special-purpose registries, as far as they route. */
-const privateRanges: readonly [address: string, prefix: number, family: 'ipv4' | 'ipv6'][] = [
-  ['0.0.0.0', 8, 'ipv4'],
-  ['10.0.0.0', 8, 'ipv4'],
-  ['100.64.0.0', 10, 'ipv4'],
-  ['127.0.0.0', 8, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['172.16.0.0', 12, 'ipv4'],
-  ['192.168.0.0', 16, 'ipv4'],
-  ['198.18.0.0', 15, 'ipv4'],
-  ['224.0.0.0', 3, 'ipv4'],
-  ['::', 127, 'ipv6'],
-  ['fc00::', 7, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-  ['ff00::', 8, 'ipv6'],
+/** IPv6 prefixes that embed an IPv4 address, where the packets end, and its first byte: IPv4-mapped, NAT64, 6to4. */
+const embedded: readonly (readonly [prefix: string, firstByte: number])[] = [
+  ['::ffff:0:0/96', 12],
+  ['64:ff9b::/96', 12],
+  ['2002::/16', 2],
 ];
 
-let blocked: BlockList | undefined;
-
-/** Whether an IP address is loopback, link-local, private, multicast or unspecified. */
-function isPrivateAddress(address: string): boolean {
-  if (blocked === undefined) {
-    blocked = new BlockList();
-    for (const range of privateRanges) blocked.addSubnet(...range);
-  }
-  // BlockList also finds IPv4 addresses that are written as IPv6.
-  return blocked.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+/**
+ * Whether an IP address is on the public Internet. This is an allow list: special ranges, and all of IPv6 that IANA has
+ * not given out (anything but 2000::/3), are refused.
+ */
+export function isPublicAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.parse(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.range() === 'unicast';
+  const bytes = parsed.toByteArray();
+  for (const [prefix, firstByte] of embedded)
+    if (parsed.match(ipaddr.IPv6.parseCIDR(prefix)))
+      return isPublicAddress(bytes.slice(firstByte, firstByte + 4).join('.'));
+  return parsed.range() === 'unicast' && parsed.match(ipaddr.IPv6.parseCIDR('2000::/3'));
 }
 
-/** Whether a URL's host is this machine, as far as its name says. */
+/** Whether a URL's host names this machine itself. */
 export function isLoopbackHost(url: string): boolean {
   const host = hostOf(url);
   return (
@@ -42,32 +36,34 @@ export function isLoopbackHost(url: string): boolean {
   );
 }
 
-/** Whether a URL's host is on this machine or its network; a name that cannot be looked up is not. */
+/** Whether a URL's host is on this machine or its network. A name without an address counts as public. */
 export async function isPrivateUrl(url: string): Promise<boolean> {
-  if (isLoopbackHost(url)) return true;
-  const host = hostOf(url);
-  if (isIP(host)) return isPrivateAddress(host);
+  if (isPrivateLiteral(url)) return true;
   return await new Promise((resolve) => {
-    lookup(host, { all: true }, (error, addresses) =>
-      resolve(!error && addresses.some(({ address }) => isPrivateAddress(address))),
+    lookup(hostOf(url), { all: true }, (error, addresses) =>
+      resolve(!error && addresses.some(({ address }) => !isPublicAddress(address))),
     );
   });
 }
 
 /** Throws ImggenError `download_failed` for a URL whose host is written as a private address. */
 export function refusePrivateLiteral(url: string): void {
-  const host = hostOf(url);
-  if (isLoopbackHost(url) || (isIP(host) && isPrivateAddress(host))) throw refusal(host);
+  if (isPrivateLiteral(url)) throw refusal(hostOf(url));
 }
 
-/** A look-up for connections that must not lead into this machine or its network, whatever a name stands for. */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, options, (error, address, family) => {
-    const addresses = Array.isArray(address) ? address.map((entry) => entry.address) : [address];
-    const isRefused = !error && addresses.some(isPrivateAddress);
-    callback(isRefused ? refusal(hostname) : error, address, family);
-  });
-};
+/** Wraps a look-up of names: it fails for a name with a private address, even when another address is public. */
+export function publicOnly(resolve: LookupFunction = lookup): LookupFunction {
+  return (hostname, options, callback) =>
+    resolve(hostname, options, (error, found, family) => {
+      const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];
+      callback(error ?? (addresses.every(isPublicAddress) ? null : refusal(hostname)), found, family);
+    });
+}
+
+function isPrivateLiteral(url: string): boolean {
+  const host = hostOf(url);
+  return isLoopbackHost(url) || (isIP(host) > 0 && !isPublicAddress(host));
+}
 
 function refusal(host: string): ImggenError {
   return new ImggenError('download_failed', `${host} is a private address, and the API is not`, {
@@ -76,6 +72,6 @@ function refusal(host: string): ImggenError {
 }
 
 function hostOf(url: string): string {
-  // A dot at the end is the name's root, and the same name.
+  // A dot at the end is the root of all names: `localhost.` is `localhost`.
   return new URL(url).hostname.replace(/^\[|\]$|\.$/g, '').toLowerCase();
 }

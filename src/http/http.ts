@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImggenError } from '../errors.ts';
-import { publicLookup, refusePrivateLiteral } from './address.ts';
+import { publicOnly as publicLookup, refusePrivateLiteral } from './address.ts';
 import { DirectExchange } from './direct.ts';
 import { toTheLast, watched } from './body.ts';
 import { decoded } from './encoding.ts';
@@ -176,7 +176,7 @@ export class Http {
 
 /** Most have no proxy, and do not load what one needs. */
 async function openWay(proxy: string | undefined, publicOnly: boolean): Promise<Exchange> {
-  if (proxy === undefined) return new DirectExchange(publicOnly ? publicLookup : undefined);
+  if (proxy === undefined) return new DirectExchange(publicOnly ? publicLookup() : undefined);
   const { ProxiedExchange } = await import('./proxied.ts');
   return new ProxiedExchange(proxy);
 }
