@@ -15,7 +15,7 @@ const readable = { platform: 'node', target: 'node20.19', minifySyntax: true, mi
 const slim = {
   name: 'slim',
   setup({ onResolve }) {
-    const parts = { undici: 'undici', yaml: 'yaml', 'ajv/dist/2020.js': 'ajv', 'ajv-formats': 'ajv' };
+    const parts = { yaml: 'yaml', 'ajv/dist/2020.js': 'ajv', 'ajv-formats': 'ajv' };
     for (const [name, part] of Object.entries(parts))
       onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: path.join(root, `src/slim/${part}.js`) }));
   },

@@ -49,6 +49,7 @@ const reasons = {
   timeout: { exit: 6, charged: 'maybe', repeatable: true },
   server_error: { exit: 6, charged: 'maybe', repeatable: true },
   unavailable: { exit: 6, charged: 'no', repeatable: true },
+  proxy_failed: { exit: 6, charged: 'no' },
   not_the_api: { exit: 6, charged: 'no' },
   bad_answer: { exit: 6, charged: 'maybe', repeatable: true },
   download_failed: { exit: 6, charged: 'no' },

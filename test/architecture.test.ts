@@ -21,7 +21,7 @@ describe('the rules', () => {
       "import type { Plan } from '../generate/plan.ts';\nconst { run } = await import('../generate/run.ts');\n",
     'generate/plan.ts': "export type { Json } from '../request/types.ts';\n",
     'generate/run.ts': "import { Http } from '../http/http.ts';\nimport './plan.ts';\n",
-    'http/http.ts': "import { Agent } from 'undici';\nimport '../errors.ts';\n",
+    'http/http.ts': "import { parse } from 'yaml';\nimport '../errors.ts';\n",
     'dialects/reply.ts': "import type { Json } from '../request/types.ts';\n",
     'request/types.ts': '',
     'errors.ts': '',
@@ -87,7 +87,7 @@ describe('the rules', () => {
     [
       'a heavy start',
       { 'cli.ts': "import './generate/run.ts';" },
-      'at start: cli.ts → generate/run.ts → http/http.ts → undici',
+      'at start: cli.ts → generate/run.ts → http/http.ts → yaml',
     ],
     ['a long file', { 'dialects/reply.ts': 'x;\n'.repeat(401) }, 'dialects/reply.ts: 401 lines'],
   ])('report %s', (_name, changes, message) => {
@@ -99,14 +99,14 @@ describe('the rules', () => {
       "// import './a.ts';",
       "/* import('./b.ts') */",
       "const url = 'http://x/'; import('./c.ts'); // import('./d.ts')",
-      "type T = typeof import('undici').request;",
+      "type T = typeof import('yaml').Document;",
       "export const type = 'from';",
       "import type from './e.ts';",
     ].join('\n');
     expect(importsOf('dialects/a.ts', text)).toEqual([
       { target: 'dialects/e.ts', kind: 'static' },
       { target: 'dialects/c.ts', kind: 'dynamic' },
-      { target: 'undici', kind: 'type' },
+      { target: 'yaml', kind: 'type' },
     ]);
   });
 });

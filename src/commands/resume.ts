@@ -47,26 +47,22 @@ async function resume(id: string | undefined, flags: ResumeFlags, host: Host): P
   const reports: Report[] = [];
   const failures: ImggenError[] = [];
   const { signal } = host;
-  try {
-    for (const { asked } of runs) {
-      if (signal.aborted) break;
-      try {
-        const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
-        if (report) reports.push(report);
-        else if (id === undefined) terminal.info(`run ${asked.run} is being worked on by another process`);
-        else throw new ImggenError('incomplete', `run ${asked.run} is being worked on by another process`);
-        if (report && !flags.json) await showImages(report.images, terminal);
-        if (report) showRest(report, terminal);
-      } catch (error) {
-        // The other runs can still be resumed.
-        if (!(error instanceof ImggenError) || (id !== undefined && !signal.aborted)) throw error;
-        failures.push(error);
-        const why = [error.message, error.reason].filter(Boolean).join(': ');
-        if (!signal.aborted) terminal.problem(`run ${asked.run} cannot be resumed: ${why}`);
-      }
+  for (const { asked } of runs) {
+    if (signal.aborted) break;
+    try {
+      const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
+      if (report) reports.push(report);
+      else if (id === undefined) terminal.info(`run ${asked.run} is being worked on by another process`);
+      else throw new ImggenError('incomplete', `run ${asked.run} is being worked on by another process`);
+      if (report && !flags.json) await showImages(report.images, terminal);
+      if (report) showRest(report, terminal);
+    } catch (error) {
+      // The other runs can still be resumed.
+      if (!(error instanceof ImggenError) || (id !== undefined && !signal.aborted)) throw error;
+      failures.push(error);
+      const why = [error.message, error.reason].filter(Boolean).join(': ');
+      if (!signal.aborted) terminal.problem(`run ${asked.run} cannot be resumed: ${why}`);
     }
-  } finally {
-    await services.http.close();
   }
   if (signal.aborted) {
     const { code, message } = signal.reason as ImggenError;

@@ -17,7 +17,7 @@ export interface ServiceOptions {
 }
 
 /**
- * Calls `work` with the services of a run, and closes them, and the sandbox, when it ends.
+ * Calls `work` with the services of a run, and ends the sandbox when it is done.
  * Throws ImggenError `no_api_key`, and what `work` throws.
  *
  * @param work also gets the emulator's base URL, with --sandbox
@@ -39,11 +39,7 @@ export async function withServices<T>(
     if (needsKey) await apiKey();
     // The sandbox is in this process: its connections go through no proxy.
     const services = createServices(settings, apiKey, sandbox ? {} : host.env, host, terminal, pace);
-    try {
-      return await work(services, sandbox?.baseUrl);
-    } finally {
-      await services.http.close();
-    }
+    return await work(services, sandbox?.baseUrl);
   } finally {
     await sandbox?.close();
   }
@@ -56,7 +52,7 @@ async function startInProcess(terminal: Terminal) {
   return sandbox;
 }
 
-/** The services of a run. The caller closes their `http`. */
+/** The services of a run. */
 export function createServices(
   { values, directories }: Settings,
   apiKey: () => Promise<Secret>,

@@ -1,36 +1,36 @@
-import type { Readable } from 'node:stream';
-import type { Silence } from './silence.ts';
+import type { Readable, Transform } from 'node:stream';
+import { ImggenError } from '../errors.ts';
 
-/** A body as its reader gets it: its errors are translated, its silences are watched, and its end is told of. */
-export async function* watched(
-  body: AsyncIterable<Uint8Array>,
-  {
-    silence,
-    translate,
-    end,
-  }: { silence: Silence | undefined; translate: (error: unknown) => unknown; end: () => void },
-): AsyncGenerator<Uint8Array, void> {
-  try {
-    silence?.listen();
-    for await (const bytes of body) {
-      silence?.heard();
-      yield bytes;
-      silence?.listen();
-    }
-  } catch (error) {
-    throw translate(error);
-  } finally {
-    end();
-  }
+/**
+ * A body without its compression. imggen asks for none, but some servers compress all the same. It is decoded as it is
+ * read, so that a small body that grows without end meets the limits of its reader.
+ * Throws ImggenError `bad_answer` for an encoding that Node does not know.
+ */
+export async function* decoded(body: Readable, encoding = 'identity'): AsyncGenerator<Uint8Array, void> {
+  if (encoding === '' || encoding === 'identity') return yield* toTheLast(body);
+  const [{ createBrotliDecompress, createUnzip }, stream] = await Promise.all([
+    import('node:zlib'),
+    import('node:stream'),
+  ]);
+  const decoders: Readonly<Record<string, () => Transform>> = {
+    gzip: createUnzip,
+    'x-gzip': createUnzip,
+    deflate: createUnzip,
+    br: createBrotliDecompress,
+  };
+  const decoder = decoders[encoding.toLowerCase()]?.();
+  if (!decoder) throw new ImggenError('bad_answer', `the answer is compressed as "${encoding}"`);
+  // Its errors reach the reader through the decoder, which is destroyed with them.
+  stream.pipeline(stream.Readable.from(toTheLast(body)), decoder, () => {});
+  yield* decoder;
 }
 
-/** A stream that breaks forgets what of it waits to be read; here that comes first. */
-export async function* toTheLast(body: Readable): AsyncGenerator<Uint8Array, void> {
+/** All bytes that have arrived, and only then the error: a stream that breaks would drop what waits to be read. */
+async function* toTheLast(body: Readable): AsyncGenerator<Uint8Array, void> {
   try {
     yield* body;
   } catch (error) {
-    for (let rest = body.read() as Uint8Array | null; rest !== null; rest = body.read() as Uint8Array | null)
-      yield rest;
+    for (let rest: unknown = body.read(); rest !== null; rest = body.read()) yield rest as Uint8Array;
     throw error;
   }
 }

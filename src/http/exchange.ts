@@ -1,9 +1,6 @@
-import type { Readable } from 'node:stream';
-
-/** How long a connection may take to stand, TLS included. */
-export const connectTimeoutMs = 15_000;
-/** Of an answer, in bytes. */
-export const maxHeaderSize = 64 * 1024;
+import { type IncomingMessage, request } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import { connect, maxHeaderSize, type Route } from './connect.ts';
 
 /** The body of a request: its bytes, or a stream of known length that can be opened again for another try. */
 export type RequestBody = Uint8Array | { length: number; open: () => AsyncIterable<Uint8Array> };
@@ -14,13 +11,13 @@ export interface Outgoing {
   url: string;
   headers: Readonly<Record<string, string>>;
   body: RequestBody | undefined;
-  /** Ends the exchange at any moment, its body included: with the signal's reason, which is an Error. */
+  /** Ends the exchange at any moment, its body included. */
   signal: AbortSignal;
-  /** Told right before the first byte is written to a connection that stands. Until then nothing was sent. */
+  /** Called right before the first byte is written to a connection that stands. Until then nothing was sent. */
   onSent: () => void;
 }
 
-/** The start of an answer. Its body fails unless it comes to the end that was announced. */
+/** The start of an answer. Its body fails unless it reaches the end that its headers announce. */
 export interface Incoming {
   status: number;
   headers: Readonly<Record<string, string>>;
@@ -28,12 +25,50 @@ export interface Incoming {
 }
 
 /**
- * A way of HTTP/1.1: one request, one answer, no redirects. It asks for strict HTTP, and for a connection of its own for
- * a POST: one that was used before may have been closed by the server in the meantime.
+ * One request and its answer, without redirects, on a connection of its own: a server may close a kept connection just
+ * as it is used again, and then nobody knows whether it took the request. Throws ProxyFault and the errors of Node.
  */
-export interface Exchange {
-  /** Throws whatever went wrong before the answer began, or the signal's reason. */
-  send(outgoing: Outgoing): Promise<Incoming>;
-  /** Ends the connections that are kept for more. */
-  close(): Promise<void>;
+export async function exchange(
+  { method, url, headers, body, signal, onSent }: Outgoing,
+  route: Route,
+): Promise<Incoming> {
+  const target = new URL(url);
+  const socket = await connect(target, route, signal);
+  onSent();
+  return await new Promise((resolve, reject) => {
+    let answer: IncomingMessage | undefined;
+    const outgoing = request({
+      createConnection: () => socket,
+      method,
+      path: target.pathname + target.search,
+      headers: { ...headers, host: target.host },
+      maxHeaderSize,
+      insecureHTTPParser: false,
+    })
+      .once('response', (response) => {
+        answer = response;
+        // Its reader gets the error as well. Without a reader it must not end the process.
+        response.on('error', () => {});
+        resolve({ status: response.statusCode ?? 0, headers: readHeaders(response), body: response });
+      })
+      .on('error', (error) => {
+        // A body without a length would seem whole when its connection breaks.
+        if (answer && !answer.complete) answer.destroy(error);
+        reject(error);
+      })
+      // An answer that switches to another protocol is none, and no error either.
+      .once('close', () => reject(new Error('socket hang up')));
+    if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
+    else pipeline(Readable.from(body.open()), outgoing, () => {});
+  });
+}
+
+/** The headers, one text for each name. Node takes them for Latin-1; beyond ASCII they are UTF-8 nowadays. */
+function readHeaders({ headersDistinct }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headersDistinct).map(([name, values = []]) => [
+      name,
+      Buffer.from(values.join(', '), 'latin1').toString(),
+    ]),
+  );
 }

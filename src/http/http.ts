@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImggenError } from '../errors.ts';
 import { publicOnly as publicLookup, refusePrivateLiteral } from './address.ts';
-import { DirectExchange } from './direct.ts';
-import { toTheLast, watched } from './body.ts';
-import { decoded } from './encoding.ts';
-import type { Exchange, RequestBody } from './exchange.ts';
-import { networkFault } from './fault.ts';
+import { decoded } from './body.ts';
+import type { Route } from './connect.ts';
+import { exchange, type Incoming, type RequestBody } from './exchange.ts';
+import { networkFault, ProxyFault } from './fault.ts';
 import { Limits } from './limits.ts';
 import { type Proxies, proxiesOf, proxyFor } from './proxies.ts';
-import { Silence } from './silence.ts';
 import type { Answer, Trace } from './types.ts';
 
 export interface HttpOptions {
@@ -18,11 +16,14 @@ export interface HttpOptions {
   userAgent: string;
   /** Told of each exchange, for `--verbose`. */
   trace: (event: Trace) => void;
+  /** How long a connection may take to stand, TLS and a proxy included, in milliseconds: 15 s. */
+  connectMs?: number;
+  /** How long the server of a GET may be silent, in milliseconds: 30 s. */
+  stallMs?: number;
 }
 
-/** How long a download may say nothing. */
-const stallMs = 30_000;
 const redirectLimit = 5;
+
 export interface GetOptions {
   /** How many redirects are followed: 5. */
   redirects?: number;
@@ -36,8 +37,6 @@ export interface GetOptions {
 interface ExchangeOptions {
   /** For the whole answer, body included. */
   timeoutMs: number | undefined;
-  /** For each silence, before the answer begins and within it. */
-  silenceMs: number | undefined;
   publicOnly: boolean;
 }
 
@@ -45,8 +44,6 @@ interface ExchangeOptions {
 export class Http {
   readonly #options: HttpOptions;
   readonly #proxies: Proxies | undefined;
-  /** The ways that are in use, by proxy, or by which addresses they lead to. */
-  readonly #ways = new Map<string, Promise<Exchange>>();
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -65,7 +62,7 @@ export class Http {
     body: RequestBody,
     timeoutMs: number,
   ): Promise<Answer> {
-    return await this.#exchange('POST', url, headers, body, { timeoutMs, silenceMs: undefined, publicOnly: false });
+    return await this.#exchange('POST', url, headers, body, { timeoutMs, publicOnly: false });
   }
 
   /** Waits before a request is repeated. */
@@ -97,20 +94,15 @@ export class Http {
     for (let redirects = 0; ; redirects += 1) {
       if (!isHttp(current)) throw new ImggenError('download_failed', `${shortUrl(current)} is not an http(s) URL`);
       if (publicOnly) refusePrivateLiteral(current);
-      const silence = { silenceMs: stallMs, timeoutMs: remaining() };
-      const answer = await this.#exchange('GET', current, headers, undefined, { ...silence, publicOnly });
+      const limits = { timeoutMs: remaining(), publicOnly };
+      const answer = await this.#exchange('GET', current, headers, undefined, limits);
       const location = answer.headers.location;
       if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
-      await discard(answer);
+      answer.abandon();
       if (redirects >= limit)
         throw new ImggenError('download_failed', `${shortUrl(url)} redirects more than ${limit} times`);
       current = resolveLocation(location, current);
     }
-  }
-
-  /** Ends the connections that are kept for more. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#ways.values()].map(async (way) => (await way).close())).catch(() => {});
   }
 
   async #exchange(
@@ -118,67 +110,68 @@ export class Http {
     url: string,
     headers: Readonly<Record<string, string>>,
     body: RequestBody | undefined,
-    { timeoutMs, silenceMs, publicOnly }: ExchangeOptions,
+    { timeoutMs, publicOnly }: ExchangeOptions,
   ): Promise<Answer> {
-    const { trace, userAgent, signal } = this.#options;
+    const { trace, userAgent, signal, connectMs = 15_000, stallMs = 30_000 } = this.#options;
     const { host } = new URL(url);
     const state = { sent: false, method };
     const limits = new Limits(signal);
-    if (timeoutMs !== undefined) limits.after(timeoutMs, () => limits.end(tooLate(host, timeoutMs, state.sent)));
-    const silence = silenceMs === undefined ? undefined : new Silence(silenceMs, limits, host);
     const fault = (error: unknown): unknown => {
       limits.release();
       if (signal.aborted) return state.sent ? signal.reason : unsent(signal.reason);
-      return error instanceof ImggenError ? error : networkFault(error, host, state);
+      const cause: unknown = limits.signal.aborted && !(error instanceof ProxyFault) ? limits.signal.reason : error;
+      return cause instanceof ImggenError ? cause : networkFault(cause, host, state);
     };
+    /** Waits for the server. A generation may be silent until the limit for its whole answer. */
+    const listen = (reason: () => Error) => {
+      limits.heard();
+      if (method === 'GET') limits.expect(stallMs, reason);
+    };
+    if (timeoutMs !== undefined) limits.limit(timeoutMs, () => tooLate(host, timeoutMs, state.sent));
+    limits.expect(connectMs, () => Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT' }));
     const length = body && !(body instanceof Uint8Array) ? { 'content-length': String(body.length) } : {};
     const all = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity', ...headers, ...length };
     trace({ kind: 'request', method, url, headers: all, ...(body === undefined ? {} : { body }) });
     try {
-      const way = await this.#way(url, publicOnly);
-      const answer = await way.send({
-        method,
-        url,
-        headers: all,
-        body,
-        signal: limits.signal,
-        onSent: () => {
-          state.sent = true;
-        },
-      });
-      trace({ kind: 'response', method, url, status: answer.status, headers: answer.headers });
-      silence?.heard();
-      const bytes = await decoded(toTheLast(answer.body), answer.headers['content-encoding']);
-      const end = () => limits.release();
-      return {
-        url,
-        status: answer.status,
-        headers: answer.headers,
-        body: watched(bytes, { silence, translate: fault, end }),
-        abandon: () => {
-          end();
-          answer.body.destroy();
-        },
+      const onSent = () => {
+        state.sent = true;
+        listen(() => new ImggenError('network', `${host} did not answer within ${stallMs / 1000} s`));
       };
+      const outgoing = { method, url, headers: all, body, signal: limits.signal, onSent };
+      const answer = await exchange(outgoing, this.#route(url, publicOnly));
+      limits.heard();
+      trace({ kind: 'response', method, url, status: answer.status, headers: answer.headers });
+      const abandon = () => {
+        limits.release();
+        answer.body.destroy();
+      };
+      return { url, status: answer.status, headers: answer.headers, body: read(answer), abandon };
     } catch (error) {
       throw fault(error);
     }
+
+    async function* read({ body, headers }: Incoming): AsyncGenerator<Uint8Array, void> {
+      const silent = () => new Error(`it said nothing for ${stallMs / 1000} s`);
+      try {
+        listen(silent);
+        for await (const bytes of decoded(body, headers['content-encoding'])) {
+          // The time that the reader takes does not count.
+          limits.heard();
+          yield bytes;
+          listen(silent);
+        }
+      } catch (error) {
+        throw fault(error);
+      } finally {
+        limits.release();
+        body.destroy();
+      }
+    }
   }
 
-  #way(url: string, publicOnly: boolean): Promise<Exchange> {
-    const proxy = this.#proxies && proxyFor(url, this.#proxies);
-    const key = proxy ?? (publicOnly ? 'public' : 'anywhere');
-    const way = this.#ways.get(key) ?? openWay(proxy, publicOnly);
-    this.#ways.set(key, way);
-    return way;
+  #route(url: string, publicOnly: boolean): Route {
+    return { proxy: this.#proxies && proxyFor(url, this.#proxies), lookup: publicOnly ? publicLookup() : undefined };
   }
-}
-
-/** Most have no proxy, and do not load what one needs. */
-async function openWay(proxy: string | undefined, publicOnly: boolean): Promise<Exchange> {
-  if (proxy === undefined) return new DirectExchange(publicOnly ? publicLookup() : undefined);
-  const { ProxiedExchange } = await import('./proxied.ts');
-  return new ProxiedExchange(proxy);
 }
 
 /** The interruption of a request that had not left. */
@@ -192,10 +185,6 @@ function tooLate(host: string, timeoutMs: number, isSent: boolean): ImggenError 
     hint: isSent ? undefined : 'allow more: --timeout; nothing was sent',
     charged: isSent ? 'maybe' : 'no',
   });
-}
-
-async function discard({ body }: Answer): Promise<void> {
-  for await (const _ of body) break;
 }
 
 function isHttp(url: string): boolean {

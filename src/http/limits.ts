@@ -1,37 +1,51 @@
 /**
- * What ends one exchange before its time: somebody's signal, or a limit. Its own signal then has the reason.
- * (AbortSignal.any would do it, but Node 20 never forgets what follows a signal that lives long.)
+ * Ends one exchange early: when the caller's signal aborts, when the whole takes too long, or when the other side stays
+ * silent for too long in its turn. Then `signal` aborts with the reason.
+ * (AbortSignal.any would do for the first, but on Node 20 it leaks for as long as the caller's signal lives.)
  */
 export class Limits {
   readonly #controller = new AbortController();
-  readonly #timers: NodeJS.Timeout[] = [];
-  readonly #followed: AbortSignal;
-  readonly #follow = (): void => this.end(this.#followed.reason);
+  readonly #caller: AbortSignal;
+  #whole: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Timeout | undefined;
 
-  constructor(followed: AbortSignal) {
-    this.#followed = followed;
-    followed.addEventListener('abort', this.#follow);
-    if (followed.aborted) this.#follow();
+  constructor(caller: AbortSignal) {
+    this.#caller = caller;
+    caller.addEventListener('abort', this.#follow);
+    if (caller.aborted) this.#follow();
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  end(reason: unknown): void {
-    this.#controller.abort(reason);
+  /** Limits the whole exchange, in milliseconds. */
+  limit(ms: number, reason: () => Error): void {
+    this.#whole = this.#after(ms, reason);
   }
 
-  /** Calls back after so many milliseconds; the timer may be started again. It keeps no process alive. */
-  after(ms: number, callback: () => void): NodeJS.Timeout {
-    const timer = setTimeout(callback, ms).unref();
-    this.#timers.push(timer);
-    return timer;
+  /** Now it is the other side's turn, for at most so many milliseconds, until the next call of this or of `heard`. */
+  expect(ms: number, reason: () => Error): void {
+    this.heard();
+    this.#turn = this.#after(ms, reason);
+  }
+
+  /** The other side has said something. */
+  heard(): void {
+    clearTimeout(this.#turn);
   }
 
   /** The exchange is over. */
   release(): void {
-    this.#followed.removeEventListener('abort', this.#follow);
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#caller.removeEventListener('abort', this.#follow);
+    clearTimeout(this.#whole);
+    clearTimeout(this.#turn);
+  }
+
+  readonly #follow = (): void => this.#controller.abort(this.#caller.reason);
+
+  /** The timer keeps no process alive. */
+  #after(ms: number, reason: () => Error): NodeJS.Timeout {
+    return setTimeout(() => this.#controller.abort(reason()), ms).unref();
   }
 }

@@ -158,7 +158,7 @@ describe('a proxy', () => {
     };
     const { exit, stderr } = await imggen(['a cat', '--retries', '0'], { env });
     expect(exit).toBe(6);
-    expect(stderr).toContain('error: cannot connect to api.example.com');
+    expect(stderr).toContain(`error: the proxy ${url} refused to connect to api.example.com`);
     expect(seen).toEqual(['CONNECT api.example.com:443']);
   });
 

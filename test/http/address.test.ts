@@ -54,13 +54,12 @@ describe('a look-up for public addresses only', () => {
     expect(await found('1.2.3.4', '1.2.3.5')).toHaveLength(2);
   });
 
-  test.each([
-    [['10.0.0.1']],
-    [['1.2.3.4', '10.0.0.1']],
-    [['10.0.0.1', '1.2.3.4']],
-  ])('refuses a name that has %j', async (addresses) => {
-    expect(await found(...addresses)).toBe('name.example is a private address, and the API is not');
-  });
+  test.each([[['10.0.0.1']], [['1.2.3.4', '10.0.0.1']], [['10.0.0.1', '1.2.3.4']]])(
+    'refuses a name that has %j',
+    async (addresses) => {
+      expect(await found(...addresses)).toBe('name.example is a private address, and the API is not');
+    },
+  );
 
   test('asks the system unless another look-up is given', async () => {
     const message = await new Promise((done) => publicOnly()('localhost', {}, (error) => done(error?.message)));

@@ -13,19 +13,17 @@ import { imggen, testKey } from '../support/imggen.ts';
 import { after, freePort, proxyTo, tcp } from '../support/puppet.ts';
 
 const pem = fileURLToPath(new URL('../fixtures/tls/localhost.pem', import.meta.url));
-/** A public address that leads nowhere (RFC 5737); a proxy on loopback stands for the way to it. */
-const elsewhere = '192.0.2.1';
+/** A public address that nothing is sent to: a proxy on loopback stands for the way there. */
+const elsewhere = '1.2.3.4';
 
 function http(options: Partial<HttpOptions> = {}): Http {
-  const made = new Http({
+  return new Http({
     env: {},
     signal: new AbortController().signal,
     userAgent: 'test',
     trace: () => {},
     ...options,
   });
-  onTestFinished(() => made.close());
-  return made;
 }
 
 /** The ways from a client to a port of this machine. */
@@ -167,7 +165,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     expect(answer.status).toBe(413);
   });
 
-  test('belongs to one POST: each has its own connection', async () => {
+  test('has a connection of its own', async () => {
     const sockets = new Set<Socket>();
     const port = await tcp((socket) => {
       sockets.add(socket);
@@ -179,8 +177,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
       for await (const _ of (await client.get(url)).body);
       expect(await post(client, url)).toMatchObject({ status: 200 });
     }
-    // The GETs share one.
-    expect(sockets.size).toBe(4);
+    expect(sockets.size).toBe(6);
   });
 
   test('has its headers in UTF-8, and the values of one name together', async () => {
@@ -278,24 +275,6 @@ test('TLS works, with an authority of the user', async () => {
   const { exit, stderr } = await imggen(['a cat'], { env: { ...env, NODE_EXTRA_CA_CERTS: undefined } });
   expect(exit).toBe(6);
   expect(stderr).toContain('NODE_EXTRA_CA_CERTS=<file>');
-});
-
-test('a kept connection that the server closed meanwhile is no failure', async () => {
-  let connections = 0;
-  const port = await tcp((socket) => {
-    connections += 1;
-    socket.once('data', () => {
-      socket.write(`${ok}content-length: 2\r\n\r\n{}`);
-      socket.once('data', () => socket.destroy());
-    });
-  });
-  const client = http();
-  for (let k = 0; k < 3; k += 1) {
-    const { status, body } = await client.get(`http://127.0.0.1:${port}/`);
-    for await (const _ of body);
-    expect(status).toBe(200);
-  }
-  expect(connections).toBe(3);
 });
 
 test.each([

@@ -31,7 +31,7 @@ const only: Readonly<Record<string, readonly string[]>> = {
 /** What everybody may import. */
 const leaves = new Set(['errors.ts', 'json.ts', 'similar.ts']);
 /** Packages that are slow to load, and so never on the way to `--help`. */
-const heavy = new Set(['undici', 'conf', 'ora', 'sharp', 'jsonc-parser', 'yaml', 'ajv']);
+const heavy = new Set(['conf', 'ora', 'sharp', 'jsonc-parser', 'yaml', 'ajv']);
 const lineLimit = 400;
 
 interface Import {

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request, type ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Gateway, SeenRequest } from './gateway.ts';
 
@@ -90,23 +93,25 @@ export function after(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** An HTTP proxy on loopback that leads every connection to one server, whatever host is asked for. */
-export async function proxyTo(origin: string): Promise<{ url: string; hosts: string[] }> {
+/** The certificate and key of localhost, which only NODE_EXTRA_CA_CERTS makes good. */
+export const localhostPem = fileURLToPath(new URL('../fixtures/tls/localhost.pem', import.meta.url));
+
+/** The options of a TLS server on localhost. */
+export function localhostTls(): { key: Buffer; cert: Buffer } {
+  const both = readFileSync(localhostPem);
+  return { key: both, cert: both };
+}
+
+/** A proxy on loopback that leads every connection to one server, for any host; `https:` when `tls` is given. */
+export async function proxyTo(
+  origin: string,
+  tls?: { key: Buffer; cert: Buffer },
+): Promise<{ url: string; hosts: string[] }> {
   const hosts: string[] = [];
   const { port } = new URL(origin);
-  const proxy = createServer((incoming, response) => {
-    const { host, pathname, search } = new URL(incoming.url ?? '');
-    hosts.push(host);
-    const { method, headers } = incoming;
-    const onward = request({ host: '127.0.0.1', port, method, headers, path: pathname + search }, (answer) => {
-      response.writeHead(answer.statusCode ?? 0, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on('error', () => response.destroy());
-    incoming.pipe(onward);
-  });
+  const proxy = tls ? createSecureServer(tls) : createServer();
   const sockets = new Set<Duplex>();
-  proxy.on('connect', ({ url = '' }, socket) => {
+  proxy.on('connect', ({ url = '' }: IncomingMessage, socket: Socket) => {
     hosts.push(url);
     const onward = connect(Number(port), '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
     for (const [end, other] of [
@@ -125,7 +130,7 @@ export async function proxyTo(origin: string): Promise<{ url: string; hosts: str
     proxy.closeAllConnections();
     proxy.close();
   });
-  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, hosts };
+  return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${(proxy.address() as AddressInfo).port}`, hosts };
 }
 
 /** Writes the same piece for ever, as fast as it is taken. */
