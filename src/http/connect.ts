@@ -9,9 +9,9 @@ export const maxHeaderSize = 64 * 1024;
 /** How a host is reached. */
 export interface Route {
   /** The http(s) URL of a proxy, with a user name and password if it needs them. */
-  proxy: string | undefined;
+  proxy?: string | undefined;
   /** Looks up the names of servers, in place of the system. A proxy does that by itself. */
-  lookup: LookupFunction | undefined;
+  lookup?: LookupFunction | undefined;
 }
 
 /**

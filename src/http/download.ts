@@ -41,13 +41,15 @@ export async function* download(
       const answer = await http.get(url, range, { publicOnly });
       retryAfter = answer.headers['retry-after'];
       if (!isWanted(answer)) answer.abandon();
-      if (range && answer.status === 416) {
-        // What came is no start of what is there now: the next try begins anew.
+      const isPart = answer.status === 206;
+      if ((range && answer.status === 416) || (isPart && startOf(answer) !== offset)) {
+        answer.abandon();
+        // Without a validator, the next try begins anew.
         validator = undefined;
-        throw new ImggenError('network', `${shortUrl(url)} answered HTTP 416`);
+        throw new ImggenError('network', `${shortUrl(url)} did not send the part that was asked for`);
       }
       checkStatus(url, answer.status);
-      if (answer.status !== 206 || startOf(answer) !== offset) offset = 0;
+      if (!isPart) offset = 0;
       validator = validatorOf(answer);
       for await (const bytes of answer.body) {
         yield { offset, bytes };

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { proxyFor } from '../../src/http/proxies.ts';
 import { cats, gateway } from '../support/gateway.ts';
 import { imggen, testKey } from '../support/imggen.ts';
 import { localhostPem, localhostTls, proxyTo, tcp } from '../support/puppet.ts';
@@ -98,3 +99,30 @@ test.each(['directly', 'through a proxy'])(
     expect(stderr).not.toMatch(/SSL|NODE_EXTRA_CA_CERTS/);
   },
 );
+
+test.each([
+  ['http://a.example/', undefined],
+  ['http://b.example/', 'http'],
+  ['https://b.example/', 'https'],
+  ['http://x.a.example/', undefined],
+  ['http://xa.example/', 'http'],
+  ['http://port.example:8080/', undefined],
+  ['http://port.example/', 'http'],
+  ['https://tls.example/', undefined],
+  ['http://tls.example/', 'http'],
+  ['http://dot.example/', undefined],
+  ['http://x.star.example/', undefined],
+  ['http://10.0.0.1/', undefined],
+  ['http://[2001:db8::1]/', undefined],
+  ['http://localhost/', undefined],
+])('the proxy of %s is %s', (url, proxy) => {
+  const noProxy = 'A.example, port.example:8080,tls.example:443 .dot.example,*.star.example,10.0.0.1,[2001:db8::1]';
+  const named = proxyFor(url, { httpProxy: 'http', httpsProxy: 'https', noProxy });
+  expect(named).toBe(proxy);
+  expect(proxyFor(url, { httpProxy: 'http', httpsProxy: '', noProxy: '*' })).toBeUndefined();
+});
+
+test('https without a proxy of its own takes the other, and not the other way round', () => {
+  expect(proxyFor('https://a.example/', { httpProxy: 'http', httpsProxy: '', noProxy: '' })).toBe('http');
+  expect(proxyFor('http://a.example/', { httpProxy: '', httpsProxy: 'https', noProxy: '' })).toBeUndefined();
+});
