@@ -51,8 +51,8 @@ export function refusePrivateLiteral(url: string): void {
   if (isPrivateLiteral(url)) throw refusal(hostOf(url));
 }
 
-/** Wraps a look-up of names: it fails for a name with a private address, even when another address is public. */
-export function publicOnly(resolve: LookupFunction = lookup): LookupFunction {
+/** A look-up that refuses a name with a private address, even when the name has a public one too. */
+export function publicLookup(resolve: LookupFunction = lookup): LookupFunction {
   return (hostname, options, callback) =>
     resolve(hostname, options, (error, found, family) => {
       const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];

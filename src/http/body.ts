@@ -2,9 +2,9 @@ import type { Readable, Transform } from 'node:stream';
 import { ImggenError } from '../errors.ts';
 
 /**
- * A body without its compression. imggen asks for none, but some servers compress all the same. It is decoded as it is
- * read, so that a small body that grows without end meets the limits of its reader.
- * Throws ImggenError `bad_answer` for an encoding that Node does not know.
+ * A body without its compression, which imggen does not ask for and some servers apply all the same. It is decoded as
+ * it is read, so that a small body that unpacks without end meets the limits of its reader.
+ * Throws ImggenError `bad_answer` for an unknown encoding.
  */
 export async function* decoded(body: Readable, encoding = 'identity'): AsyncGenerator<Uint8Array, void> {
   if (encoding === '' || encoding === 'identity') return yield* toTheLast(body);
@@ -20,12 +20,12 @@ export async function* decoded(body: Readable, encoding = 'identity'): AsyncGene
   };
   const decoder = decoders[encoding.toLowerCase()]?.();
   if (!decoder) throw new ImggenError('bad_answer', `the answer is compressed as "${encoding}"`);
-  // Its errors reach the reader through the decoder, which is destroyed with them.
+  // An error destroys the decoder, and so reaches the reader.
   stream.pipeline(stream.Readable.from(toTheLast(body)), decoder, () => {});
   yield* decoder;
 }
 
-/** All bytes that have arrived, and only then the error: a stream that breaks would drop what waits to be read. */
+/** All bytes that have arrived, then the error: a stream that breaks drops the bytes that wait to be read. */
 async function* toTheLast(body: Readable): AsyncGenerator<Uint8Array, void> {
   try {
     yield* body;

@@ -1,24 +1,25 @@
 import { request } from 'node:http';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
+import { unescape } from 'node:querystring';
 import { ImggenError } from '../errors.ts';
 import { ProxyFault } from './fault.ts';
 
-/** Of an answer's headers, in bytes. */
+/** The limit for the headers of an answer, in bytes. */
 export const maxHeaderSize = 64 * 1024;
 
 /** How a host is reached. */
 export interface Route {
   /** The http(s) URL of a proxy, with a user name and password if it needs them. */
   proxy?: string | undefined;
-  /** Looks up the names of servers, in place of the system. A proxy does that by itself. */
+  /** Looks up names in place of the system; not for a proxy, which looks them up itself. */
   lookup?: LookupFunction | undefined;
 }
 
 /**
- * Opens a connection to a URL's host, TLS included, directly or through a proxy (CONNECT). Nothing of a request is sent.
+ * Connects to a URL's host, TLS included, directly or through a proxy (CONNECT). Throws ProxyFault for a failure of the
+ * proxy, else the error of Node.
  *
- * @param signal closes the connection, as long as it lives
- * @throws ProxyFault for a failure between here and the proxy; else the error of Node
+ * @param signal closes the connection, now or later
  */
 export async function connect(url: URL, { proxy, lookup }: Route, signal: AbortSignal): Promise<Socket> {
   const server = proxy === undefined ? await tcp(url, signal, lookup) : await tunnel(new URL(proxy), url, signal);
@@ -26,19 +27,16 @@ export async function connect(url: URL, { proxy, lookup }: Route, signal: AbortS
 }
 
 async function tcp({ protocol, hostname, port }: URL, signal: AbortSignal, lookup?: LookupFunction): Promise<Socket> {
-  const host = withoutBrackets(hostname);
-  return await ready(
-    connectTcp({ host, port: portOf({ protocol, port }), signal, ...(lookup && { lookup }) }),
-    'connect',
-  );
+  const where = { host: withoutBrackets(hostname), port: portOf({ protocol, port }) };
+  return await ready(connectTcp({ ...where, signal, ...(lookup && { lookup }) }), 'connect');
 }
 
-/** The connection itself, or TLS over it, as the URL asks for. */
+/** TLS over a connection if the URL asks for it. */
 async function encrypted(socket: Socket, { protocol, hostname }: URL): Promise<Socket> {
   if (protocol !== 'https:') return socket;
   const { connect: connectTls } = await import('node:tls');
   const host = withoutBrackets(hostname);
-  // RFC 6066 has no addresses as server names; Node would warn.
+  // An address is no server name (RFC 6066, 3), and Node warns of it.
   const names = isIP(host) ? { host } : { host, servername: host };
   return await ready(connectTls({ socket, ALPNProtocols: ['http/1.1'], ...names }), 'secureConnect');
 }
@@ -56,10 +54,10 @@ async function tunnel(proxy: URL, target: URL, signal: AbortSignal): Promise<Soc
   }
 }
 
-/** Asks a proxy to connect its socket to a server; resolves with the status of its answer. */
+/** Sends CONNECT to a proxy; resolves with the status of its answer. */
 function askFor(target: URL, socket: Socket, { username, password }: URL): Promise<number> {
   const path = `${target.hostname}:${portOf(target)}`;
-  const basic = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  const basic = Buffer.from(`${unescape(username)}:${unescape(password)}`).toString('base64');
   const headers = { host: path, ...(username + password && { 'proxy-authorization': `Basic ${basic}` }) };
   return new Promise((resolve, reject) => {
     request({
@@ -84,7 +82,7 @@ function ready(socket: Socket, event: 'connect' | 'secureConnect'): Promise<Sock
   return new Promise((resolve, reject) => {
     socket
       .once(event, () => resolve(socket))
-      // It stays, so that an error while nobody else listens does not end the process.
+      // This listener stays: an error without any would end the process.
       .on('error', reject)
       .once('close', () => reject(new Error('socket hang up')));
   });

@@ -3,7 +3,7 @@ import { type Http, shortUrl } from './http.ts';
 import { retryDelay, waitBeforeRepeat } from './retry.ts';
 import type { Answer } from './types.ts';
 
-/** Bytes of a download and where in the file they belong; an offset of 0 again means that it starts anew. */
+/** Bytes of a download and their place in the file. An offset of 0 once more: it starts anew. */
 export interface DownloadedChunk {
   offset: number;
   bytes: Uint8Array;
@@ -11,19 +11,19 @@ export interface DownloadedChunk {
 
 export interface DownloadOptions {
   retries: number;
-  /** Refuses hosts that are on this machine or its network. */
+  /** Refuses hosts on this machine or its network. */
   publicOnly: boolean;
 }
 
 /** The longest wait before a repeat, in milliseconds. */
 const patienceMs = 60_000;
 
-/** The server does not have the image any more: another try would not help. */
+/** The server does not have the image any more. */
 export class Gone extends ImggenError {}
 
 /**
- * Downloads a URL, going on where a connection broke off when the server can (RFC 9110: Range with If-Range), else
- * from the start. Repeated up to `retries` times after a lost connection, 429 and 5xx; it costs nothing.
+ * Downloads a URL. After a lost connection, 429 and 5xx it is repeated up to `retries` times, from where it broke off if
+ * the server can (RFC 9110: Range with If-Range), else from the start.
  * Throws ImggenError with the reason of the last try: at once `download_failed` for any 4xx, Gone for 403, 404 and 410.
  */
 export async function* download(
@@ -58,7 +58,7 @@ export async function* download(
       return;
     } catch (error) {
       if (attempt >= retries || !(error instanceof ImggenError && error.repeatable)) throw error;
-      // `imggen resume` can ask again later; nobody wants to sit there for so long.
+      // `imggen resume` can ask again later.
       if (retryDelay(attempt, retryAfter, 1, new Date()) > patienceMs) throw error;
       await http.pause(url, error.message, waitBeforeRepeat(attempt, retryAfter));
     }
@@ -78,16 +78,16 @@ function checkStatus(url: string, status: number): void {
   throw new ImggenError('download_failed', message);
 }
 
-/** Where a partial answer begins, by its Content-Range. */
+/** The offset of a partial answer. */
 function startOf({ headers }: Answer): number | undefined {
   const match = /^bytes (\d+)-/.exec(headers['content-range'] ?? '');
   return match ? Number(match[1]) : undefined;
 }
 
-/** Only a strong validator can promise that the rest belongs to the same bytes. */
+/** Only a strong validator promises that the rest belongs to the same bytes. */
 function validatorOf({ headers }: Answer): string | undefined {
   const { etag } = headers;
-  // A range counts the bytes of what was sent, and these were decoded.
+  // A range counts bytes as they are sent; these are decoded.
   if (headers['content-encoding']) return undefined;
   return etag?.startsWith('"') ? etag : headers['last-modified'];
 }

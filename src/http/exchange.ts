@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { connect, maxHeaderSize, type Route } from './connect.ts';
 
-/** The body of a request: its bytes, or a stream of known length that can be opened again for another try. */
+/** The body of a request: bytes, or a stream of known length that can be opened again. */
 export type RequestBody = Uint8Array | { length: number; open: () => AsyncIterable<Uint8Array> };
 
 /** A request on its way out. */
@@ -13,7 +13,7 @@ export interface Outgoing {
   body: RequestBody | undefined;
   /** Ends the exchange at any moment, its body included. */
   signal: AbortSignal;
-  /** Called right before the first byte is written to a connection that stands. Until then nothing was sent. */
+  /** Called right before the first byte is written: until then nothing was sent. */
   onSent: () => void;
 }
 
@@ -25,8 +25,8 @@ export interface Incoming {
 }
 
 /**
- * One request and its answer, without redirects, on a connection of its own: a server may close a kept connection just
- * as it is used again, and then nobody knows whether it took the request. Throws ProxyFault and the errors of Node.
+ * One request and its answer, on a connection of its own: on a kept one that the server closes at that moment, nobody
+ * could say whether it took the request. Throws ProxyFault and the errors of Node.
  */
 export async function exchange(
   { method, url, headers, body, signal, onSent }: Outgoing,
@@ -47,7 +47,7 @@ export async function exchange(
     })
       .once('response', (response) => {
         answer = response;
-        // Its reader gets the error as well. Without a reader it must not end the process.
+        // The reader gets the error. Without a reader it must not end the process.
         response.on('error', () => {});
         resolve({ status: response.statusCode ?? 0, headers: readHeaders(response), body: response });
       })
@@ -56,14 +56,14 @@ export async function exchange(
         if (answer && !answer.complete) answer.destroy(error);
         reject(error);
       })
-      // An answer that switches to another protocol is none, and no error either.
+      // A switch to another protocol is neither an answer nor an error.
       .once('close', () => reject(new Error('socket hang up')));
     if (body === undefined || body instanceof Uint8Array) outgoing.end(body);
     else pipeline(Readable.from(body.open()), outgoing, () => {});
   });
 }
 
-/** The headers, one text for each name. Node takes them for Latin-1; beyond ASCII they are UTF-8 nowadays. */
+/** One text for each name. Node reads headers as Latin-1; servers write UTF-8. */
 function readHeaders({ headersDistinct }: IncomingMessage): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headersDistinct).map(([name, values = []]) => [

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImggenError } from '../errors.ts';
-import { publicOnly as publicLookup, refusePrivateLiteral } from './address.ts';
+import { publicLookup, refusePrivateLiteral } from './address.ts';
 import { decoded } from './body.ts';
 import type { Route } from './connect.ts';
 import { exchange, type Incoming, type RequestBody } from './exchange.ts';
@@ -11,10 +11,10 @@ import type { Answer, Trace } from './types.ts';
 
 export interface HttpOptions {
   env: Readonly<Record<string, string | undefined>>;
-  /** Ends everything under way; its reason is what the calls then throw. */
+  /** Ends everything under way; the calls throw its reason. */
   signal: AbortSignal;
   userAgent: string;
-  /** Told of each exchange, for `--verbose`. */
+  /** Called for each step, for `--verbose`. */
   trace: (event: Trace) => void;
   /** How long a connection may take to stand, TLS and a proxy included, in milliseconds: 15 s. */
   connectMs?: number;
@@ -22,22 +22,13 @@ export interface HttpOptions {
   stallMs?: number;
 }
 
-const redirectLimit = 5;
-
 export interface GetOptions {
   /** How many redirects are followed: 5. */
   redirects?: number;
-  /** Refuses hosts that are on this machine or its network, also behind a redirect or a name. */
+  /** Refuses hosts on this machine or its network, also behind a redirect or a name. */
   publicOnly?: boolean;
   /** The limit for the whole answer, in milliseconds; none by default. */
   timeoutMs?: number;
-}
-
-/** What holds for one exchange. */
-interface ExchangeOptions {
-  /** For the whole answer, body included. */
-  timeoutMs: number | undefined;
-  publicOnly: boolean;
 }
 
 /** HTTP as imggen needs it: one POST that costs money, and GETs that do not. */
@@ -87,7 +78,7 @@ export class Http {
    * `redirects` must be 0. Throws ImggenError: `download_failed` for a redirect that leads nowhere.
    */
   async get(url: string, headers: Readonly<Record<string, string>> = {}, options: GetOptions = {}): Promise<Answer> {
-    const { redirects: limit = redirectLimit, publicOnly = false, timeoutMs } = options;
+    const { redirects: limit = 5, publicOnly = false, timeoutMs } = options;
     const deadline = timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
     const remaining = () => (deadline === undefined ? undefined : Math.max(0, deadline - Date.now()));
     let current = url;
@@ -99,9 +90,10 @@ export class Http {
       const location = answer.headers.location;
       if (answer.status < 300 || answer.status > 399 || location === undefined) return answer;
       answer.abandon();
-      if (redirects >= limit)
-        throw new ImggenError('download_failed', `${shortUrl(url)} redirects more than ${limit} times`);
       current = resolveLocation(location, current);
+      if (redirects < limit) continue;
+      const how = limit > 0 ? `more than ${limit} times` : `to ${shortUrl(current)}, which is not followed`;
+      throw new ImggenError('download_failed', `${shortUrl(url)} redirects ${how}`);
     }
   }
 
@@ -110,7 +102,7 @@ export class Http {
     url: string,
     headers: Readonly<Record<string, string>>,
     body: RequestBody | undefined,
-    { timeoutMs, publicOnly }: ExchangeOptions,
+    { timeoutMs, publicOnly }: { timeoutMs: number | undefined; publicOnly: boolean },
   ): Promise<Answer> {
     const { trace, userAgent, signal, connectMs = 15_000, stallMs = 30_000 } = this.#options;
     const { host } = new URL(url);
@@ -195,7 +187,7 @@ function resolveLocation(location: string, base: string): string {
   return URL.canParse(location, base) ? new URL(location, base).href : location;
 }
 
-/** A URL as it is shown: without its query, which often carries a signature. */
+/** A URL for messages: without its query, which may be a signature. */
 export function shortUrl(url: string): string {
   const [start = ''] = url.split(/[?#]/, 1);
   return start.length > 100 ? `${start.slice(0, 100)}…` : start;

@@ -1,7 +1,6 @@
 /**
- * Ends one exchange early: when the caller's signal aborts, when the whole takes too long, or when the other side stays
- * silent for too long in its turn. Then `signal` aborts with the reason.
- * (AbortSignal.any would do for the first, but on Node 20 it leaks for as long as the caller's signal lives.)
+ * Ends one exchange early: its `signal` aborts with the caller's signal, after the limit for the whole, or when the
+ * server is silent for too long. (On Node 20, AbortSignal.any leaks as long as the caller's signal lives.)
  */
 export class Limits {
   readonly #controller = new AbortController();
@@ -24,18 +23,17 @@ export class Limits {
     this.#whole = this.#after(ms, reason);
   }
 
-  /** Now it is the other side's turn, for at most so many milliseconds, until the next call of this or of `heard`. */
+  /** Limits the silence from now on, in milliseconds, until the next call of this or of `heard`. */
   expect(ms: number, reason: () => Error): void {
     this.heard();
     this.#turn = this.#after(ms, reason);
   }
 
-  /** The other side has said something. */
   heard(): void {
     clearTimeout(this.#turn);
   }
 
-  /** The exchange is over. */
+  /** Ends all limits: the exchange is over. */
   release(): void {
     this.#caller.removeEventListener('abort', this.#follow);
     clearTimeout(this.#whole);

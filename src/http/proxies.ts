@@ -19,11 +19,10 @@ export function proxiesOf(env: Readonly<Record<string, string | undefined>>): Pr
 }
 
 /**
- * The proxy that a URL goes through; undefined: none. The rules are undici's: https without a proxy of its own takes the
- * other, and a host of NO_PROXY stands for its subdomains as well, `host:port` for that port alone, `*` for everything.
+ * The proxy for a URL, if any. Without HTTPS_PROXY, https takes HTTP_PROXY. In NO_PROXY, a host stands for its
+ * subdomains as well, `host:port` for that port alone, `*` for everything.
  */
 export function proxyFor(url: string, { httpProxy, httpsProxy, noProxy }: Proxies): string | undefined {
-  // A proxy has no business between this machine and itself.
   if (isLoopbackHost(url)) return undefined;
   const { protocol, hostname, port } = new URL(url);
   const isSecure = protocol === 'https:';

@@ -1,9 +1,9 @@
-/** The first wait's upper bound, and every wait's, in milliseconds. */
+/** The upper bounds of the first wait and of every wait, in milliseconds. */
 const baseMs = 500;
 const capMs = 30_000;
-/** The longest that a timer holds; with more it would be over at once. */
+/** The longest wait of a timer; a longer one would be over at once. */
 const timerMs = 2 ** 31 - 1;
-/** The forms of a date in HTTP (RFC 9110, 5.6.7). Date.parse alone takes `2, 5` for one. */
+/** The forms of a date in HTTP (RFC 9110, 5.6.7). Date.parse takes `2, 5` for a date, too. */
 const httpDate = /^[A-Z][a-z]{2,8},? [\w -]+ \d\d:\d\d:\d\d( GMT| \d{4})$/;
 
 /** The same with a random part drawn now. */

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { isPublicAddress, publicOnly } from '../../src/http/address.ts';
+import { isPublicAddress, publicLookup } from '../../src/http/address.ts';
 
 test.each([
   ['1.2.3.4', true],
@@ -46,7 +46,7 @@ describe('a look-up for public addresses only', () => {
         addresses.map((address): LookupAddress => ({ address, family: 4 })),
       );
     return new Promise((done) =>
-      publicOnly(resolve)('name.example', { all: true }, (error, all) => done(error?.message ?? all)),
+      publicLookup(resolve)('name.example', { all: true }, (error, all) => done(error?.message ?? all)),
     );
   }
 
@@ -62,7 +62,7 @@ describe('a look-up for public addresses only', () => {
   );
 
   test('asks the system unless another look-up is given', async () => {
-    const message = await new Promise((done) => publicOnly()('localhost', {}, (error) => done(error?.message)));
+    const message = await new Promise((done) => publicLookup()('localhost', {}, (error) => done(error?.message)));
     expect(message).toBe('localhost is a private address, and the API is not');
   });
 });

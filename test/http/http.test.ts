@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { publicOnly } from '../../src/http/address.ts';
+import { publicLookup } from '../../src/http/address.ts';
 import { connect } from '../../src/http/connect.ts';
 import { ImggenError } from '../../src/errors.ts';
 import { Http, type HttpOptions } from '../../src/http/http.ts';
@@ -33,6 +33,18 @@ const ways: Record<string, (port: number, scheme?: string) => Promise<{ url: str
     return { url: `${scheme}://${elsewhere}/v1`, env: { HTTP_PROXY: url, HTTPS_PROXY: url } };
   },
 };
+
+/** A client, and the URL of a server that does this with each connection. */
+async function led(way: string, accept: (socket: Socket) => void, options: Partial<HttpOptions> = {}) {
+  const { url, env } = await ways[way]!(await tcp(accept));
+  return { client: http({ env, ...options }), url };
+}
+
+/** Answers the first bytes of a connection. */
+const saying =
+  (bytes: string, then: (socket: Socket) => void = () => {}) =>
+  (socket: Socket) =>
+    void socket.once('data', () => socket.write(bytes, () => then(socket)));
 
 /** How a POST ends: its answer, or what is known when it failed. */
 async function post(client: Http, url: string, timeoutMs = 5000) {
@@ -64,7 +76,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
     end: 'end' | 'resetAndDestroy' | 'stays' = 'end',
     timeoutMs?: number,
   ) {
-    const port = await tcp((socket) => {
+    const { client, url } = await led(name, (socket) => {
       socket.once('data', async () => {
         socket.write(bytes);
         // A reset that is there together with the last bytes looks like an end to libuv.
@@ -72,8 +84,7 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
         if (end !== 'stays') socket[end]();
       });
     });
-    const { url, env } = await ways[name]!(port);
-    return await post(http({ env }), url, timeoutMs);
+    return await post(client, url, timeoutMs);
   }
 
   test.each<[string, string | Buffer, string]>([
@@ -123,45 +134,38 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
   });
 
   test('too late is waited for as long as --timeout says', async () => {
-    const late = { code: 'timeout', message: 'HOST did not answer within 0.2 s', charged: 'maybe' };
-    expect(await answered(ok, 'stays', 200)).toMatchObject({ ...late, received: '' });
-    expect(await answered(`${ok}\r\nbody`, 'stays', 200)).toMatchObject({ ...late, received: 'body' });
+    const late = { code: 'timeout', message: 'HOST did not answer within 0.5 s', charged: 'maybe' };
+    expect(await answered(ok, 'stays', 500)).toMatchObject({ ...late, received: '' });
+    expect(await answered(`${ok}\r\nbody`, 'stays', 500)).toMatchObject({ ...late, received: 'body' });
   });
 
   test('may be ended by the user at any moment', async () => {
     for (const bytes of ['', ok, `${ok}\r\nbody`]) {
       const interruption = new AbortController();
-      const port = await tcp((socket) => {
-        socket.once('data', () =>
-          socket.write(bytes, () => void setTimeout(() => interruption.abort(new Error('enough')), 50)),
-        );
-      });
-      const { url, env } = await ways[name]!(port);
-      await expect(post(http({ env, signal: interruption.signal }), url)).rejects.toThrow('enough');
+      const interrupt = () => void setTimeout(() => interruption.abort(new Error('enough')), 50);
+      const { client, url } = await led(name, saying(bytes, interrupt), { signal: interruption.signal });
+      await expect(post(client, url)).rejects.toThrow('enough');
     }
   });
 
   test('early, before all of a long request was taken, is read', async () => {
-    const port = await tcp((socket) => {
+    const { client, url } = await led(name, (socket) => {
       socket.once('data', () => {
         socket.pause();
         socket.write('HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlong');
       });
     });
-    const { url, env } = await ways[name]!(port);
-    const answer = await http({ env }).post(url, {}, Buffer.alloc(30_000_000), 5000);
+    const answer = await client.post(url, {}, Buffer.alloc(30_000_000), 5000);
     for await (const bytes of answer.body) expect(Buffer.from(bytes).toString()).toBe('long');
     expect(answer.status).toBe(413);
   });
 
   test('has a connection of its own', async () => {
     const sockets = new Set<Socket>();
-    const port = await tcp((socket) => {
+    const { client, url } = await led(name, (socket) => {
       sockets.add(socket);
-      socket.on('data', () => socket.write(`${ok}content-length: 2\r\n\r\n{}`));
+      saying(`${ok}content-length: 2\r\n\r\n{}`)(socket);
     });
-    const { url, env } = await ways[name]!(port);
-    const client = http({ env });
     for (let k = 0; k < 3; k += 1) {
       for await (const _ of (await client.get(url)).body);
       expect(await post(client, url)).toMatchObject({ status: 200 });
@@ -170,16 +174,10 @@ describe.each(Object.keys(ways))('an answer that comes %s', (name) => {
   });
 
   test('has its headers in UTF-8, and the values of one name together', async () => {
-    const port = await tcp((socket) => {
-      socket.on('data', () =>
-        socket.write(
-          `${ok}x-name: 猫\r\nx-more: 1\r\nx-more: 2\r\netag: "a"\r\netag: "b"\r\ncontent-length: 0\r\n\r\n`,
-        ),
-      );
-    });
-    const { url, env } = await ways[name]!(port);
-    const { headers } = await http({ env }).get(url);
-    expect(headers).toMatchObject({ 'x-name': '猫', 'x-more': '1, 2', etag: '"a", "b"' });
+    const headers = 'x-name: 猫\r\nx-more: 1\r\nx-more: 2\r\netag: "a"\r\netag: "b"';
+    const { client, url } = await led(name, saying(`${ok}${headers}\r\ncontent-length: 0\r\n\r\n`));
+    const answer = await client.get(url);
+    expect(answer.headers).toMatchObject({ 'x-name': '猫', 'x-more': '1, 2', etag: '"a", "b"' });
   });
 });
 
@@ -213,6 +211,16 @@ describe.each(Object.keys(ways))('a POST that goes out %s', (name) => {
     expect(outcomes).toMatchObject([{ charged: 'maybe' }, unsent]);
   });
 
+  test('may have a stream for its body, of a known length', async () => {
+    const api = await gateway({ paths: { '/v1': {} } });
+    const { url, env } = await ways[name]!(Number(new URL(api.origin).port));
+    const open = async function* () {
+      for (const piece of ['one', 'two']) yield Buffer.from(piece);
+    };
+    expect((await http({ env }).post(url, {}, { length: 6, open }, 5000)).status).toBe(200);
+    expect(api.requests).toMatchObject([{ body: 'onetwo', headers: { 'content-length': '6' } }]);
+  });
+
   test('is not redirected: the redirect is its answer', async () => {
     const other = await gateway();
     const headers = { location: `${other.origin}/v1` };
@@ -229,34 +237,32 @@ test('a POST to a name without an address is known not to be sent', async () => 
 });
 
 describe.each(Object.keys(ways))('a GET that goes out %s', (name) => {
-  const stallMs = 200;
+  const stallMs = 500;
+  const body = 'x'.repeat(200_000);
 
-  /** All of the body, read by somebody who takes his time. */
+  /** Reads all of an answer, with a pause after its first bytes. */
   async function got(client: Http, url: string, pauseMs = 0): Promise<number> {
     let length = 0;
     for await (const bytes of (await client.get(url)).body) {
+      if (length === 0) await after(pauseMs);
       length += bytes.length;
-      await after(pauseMs);
     }
     return length;
   }
 
   test.each([
-    ['before it answers', '', 'HOST did not answer within 0.2 s', undefined],
-    ['in the body', `${ok}content-length: 9\r\n\r\nbody`, lost.message, 'it said nothing for 0.2 s'],
+    ['before it answers', '', 'HOST did not answer within 0.5 s', undefined],
+    ['in the body', `${ok}content-length: 9\r\n\r\nbody`, lost.message, 'it said nothing for 0.5 s'],
   ])('is given up when the server is silent %s', async (_name, bytes, message, reason) => {
-    const { url, env } = await ways[name]!(await tcp((socket) => socket.once('data', () => socket.write(bytes))));
-    const failure: unknown = await got(http({ env, stallMs }), url).catch((error: unknown) => error);
+    const { client, url } = await led(name, saying(bytes), { stallMs });
+    const failure: unknown = await got(client, url).catch((error: unknown) => error);
     expect(failure).toMatchObject({ message: message.replace('HOST', new URL(url).host), reason, repeatable: true });
   });
 
   test('is not given up while its reader takes longer than the server may', async () => {
-    const body = 'x'.repeat(200_000);
-    const port = await tcp((socket) => {
-      socket.once('data', () => socket.end(`${ok}content-length: ${body.length}\r\n\r\n${body}`));
-    });
-    const { url, env } = await ways[name]!(port);
-    expect(await got(http({ env, stallMs: 50 }), url, 100)).toBe(body.length);
+    const answer = `${ok}content-length: ${body.length}\r\n\r\n${body}`;
+    const { client, url } = await led(name, saying(answer), { stallMs });
+    expect(await got(client, url, 2 * stallMs)).toBe(body.length);
   });
 });
 
@@ -264,7 +270,7 @@ test('a connection is refused to a name that has a private address', async () =>
   const port = await tcp();
   const connection = connect(
     new URL(`http://localhost:${port}`),
-    { lookup: publicOnly() },
+    { lookup: publicLookup() },
     new AbortController().signal,
   );
   await expect(connection).rejects.toThrow('localhost is a private address, and the API is not');
@@ -272,11 +278,9 @@ test('a connection is refused to a name that has a private address', async () =>
 
 test('a redirect into this machine is refused when the API is public', async () => {
   const inside = await gateway();
-  const port = await tcp((socket) => {
-    socket.once('data', () => socket.end(`HTTP/1.1 302 Found\r\nlocation: ${inside.origin}/\r\n\r\n`));
-  });
-  const { url, env } = await ways['through a proxy']!(port);
-  await expect(http({ env }).get(url, {}, { publicOnly: true })).rejects.toThrow('127.0.0.1 is a private address');
+  const redirect = saying(`HTTP/1.1 302 Found\r\nlocation: ${inside.origin}/\r\n\r\n`);
+  const { client, url } = await led('through a proxy', redirect);
+  await expect(client.get(url, {}, { publicOnly: true })).rejects.toThrow('127.0.0.1 is a private address');
   expect(inside.requests).toEqual([]);
 });
 
