@@ -8,20 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { Gateway, SeenRequest } from './gateway.ts';
 
+type Answerer = (request: SeenRequest, response: ServerResponse) => void | Promise<void>;
+
 /**
  * A server on loopback whose answers a test gives by hand, piece by piece: for what goes wrong in the middle of one.
  * `imggen(…, { gateway })` takes it as a gateway.
  */
 export async function puppet(answer: Answerer): Promise<Gateway> {
-  const { close, ...api } = await openPuppet(answer);
-  onTestFinished(close);
-  return api;
-}
-
-type Answerer = (request: SeenRequest, response: ServerResponse) => void | Promise<void>;
-
-/** The same, for who closes it. */
-export async function openPuppet(answer: Answerer): Promise<Gateway & { close: () => void }> {
   const requests: SeenRequest[] = [];
   const server = createServer(async (incoming, response) => {
     response.on('error', () => {});
@@ -34,11 +27,11 @@ export async function openPuppet(answer: Answerer): Promise<Gateway & { close: (
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
   return {
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
     origin,
     baseUrl: `${origin}/api/v1`,
     requests,
