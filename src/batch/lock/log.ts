@@ -83,8 +83,10 @@ export class LockLog implements LockView {
         hint: 'run the batch again; if that does not help, divide the jobs among several files',
       });
     this.#add({ type: 'begun', key, fingerprint, run });
-    const sync = toDisk(this.#file as number);
-    this.#syncs = Promise.allSettled([this.#syncs, sync]);
+    const file = this.#file as number;
+    // One after another: jobs are sent in the order in which they were begun.
+    const sync = this.#syncs.then(() => toDisk(file));
+    this.#syncs = sync.catch(() => {});
     await sync.catch((error: unknown) => {
       throw asOutput(this.#logPath, error);
     });
