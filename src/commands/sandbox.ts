@@ -21,10 +21,10 @@ export function registerSandbox(program: Command, host: Host): void {
     .command('sandbox')
     .description("run the gateway's emulator on loopback: prints its base URL, runs until interrupted")
     .option('--port <number>', 'the port (default: any free one)', checked('--port', integer(0, 65_535)))
-    .option('--latency <ms>', 'wait before each answer', checked('--latency', integer(0, 3_600_000)))
+    .option('--latency <ms>', 'wait before each answer to a generation', checked('--latency', integer(0, 3_600_000)))
     .option('--answer <shape>', `how images come: ${answerShapes.join(', ')}`, checked('--answer', oneOf(answerShapes)))
     .option('--expires <seconds>', 'how long the URLs of images work', checked('--expires', integer(0, 86_400)))
-    .option('--fault <kind[:rate]>', 'go wrong; repeatable; a rate from 0 to 1, or once', addFault)
+    .option('--fault <kind[:rate]>', 'fail on purpose; repeatable; a rate from 0 to 1, or once', addFault)
     .option('--seed <number>', 'decides which requests a rate strikes', checked('--seed', integer(0, 2 ** 31)))
     .addHelpText('after', faultHelp())
     .action((flags: SandboxFlags) => serve(flags, host));

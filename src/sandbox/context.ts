@@ -1,14 +1,33 @@
-import type { FaultPlan } from './faults.ts';
-import type { Library } from './library.ts';
-import type { Paint } from './painter.ts';
+import type { FaultCounts, FaultPlan } from './faults.ts';
+import type { Paint } from './picture.ts';
+import type { Recipe } from './scene.ts';
 import type { Shelf } from './shelf.ts';
-import type { SandboxStats } from './stats.ts';
 
-/** How an answer carries its images (NOTES, "an image arrives as"). `url` is the documented one. */
+/** How an answer carries its images. `url` is the documented way; the others are seen in the wild. */
 export const answerShapes = ['url', 'data-uri', 'b64_json', 'openai-url'] as const;
 export type AnswerShape = (typeof answerShapes)[number];
 
-/** A task that was answered as pending. */
+/** The counts since the sandbox started: the answer of `GET /sandbox/stats`. */
+export interface SandboxStats {
+  /** Requests to generate, answered or not. */
+  requests: number;
+  /** What a real API would take money for; counted when the sandbox commits to generate. */
+  charged: { generations: number; images: number };
+  /** Requests that a check or a fault refused; never charged. */
+  rejected: number;
+  /** GETs of an image, partial ones included. */
+  downloads: number;
+  faults: FaultCounts;
+}
+
+/** An image behind a URL. Its bytes are drawn when a client asks for them. */
+interface Published {
+  recipe: Recipe;
+  /** When the URL stops working, in milliseconds since 1970. */
+  expires: number;
+}
+
+/** A task whose first answer was "pending". */
 interface Task {
   /** When it is over, in milliseconds since 1970. */
   ready: number;
@@ -16,8 +35,10 @@ interface Task {
   data: Record<string, unknown>;
 }
 
-/** What one running sandbox is made of; its routes share it. */
+/** What the routes of one running sandbox share. */
 export interface Context {
+  /** `http://host:port` */
+  origin: string;
   answer: AnswerShape;
   /** Before each answer to a generation, in milliseconds. */
   latency: number;
@@ -25,7 +46,8 @@ export interface Context {
   lifetime: number;
   faults: FaultPlan;
   stats: SandboxStats;
-  library: Library;
+  /** By the last part of the URL's path. */
+  images: Shelf<Published>;
   tasks: Shelf<Task>;
   paint: Paint;
 }

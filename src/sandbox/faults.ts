@@ -1,7 +1,7 @@
 import { usageError } from '../errors.ts';
 import { hash, seededRandom } from './random.ts';
 
-/** What can go wrong on purpose, each with what it does; the keys are the names of `--fault`. */
+/** The faults that `--fault` names, each with its effect. */
 export const faultKinds = {
   reject: 'the prompt is refused by content policy (400), not charged',
   '401': 'the API key is refused, not charged',
@@ -40,64 +40,48 @@ export interface Fault {
 
 /**
  * Reads `kind`, `kind:rate` with a rate from 0 to 1, or `kind:once`.
- * @throws {ImggenError} `usage`, naming what is allowed
+ * @throws {ImggenError} `usage`, naming the allowed values
  */
 export function parseFault(text: string): Fault {
   const [kind = '', rate = '1', ...rest] = text.split(':');
-  if (!isFaultKind(kind)) {
-    throw usageError(`${JSON.stringify(kind)} is not a fault of the sandbox`, Object.keys(faultKinds).join(', '));
-  }
-  if (rate === 'once' && rest.length === 0) return { kind, rate };
+  const given = `--fault ${text || '""'}`;
+  if (!Object.hasOwn(faultKinds, kind))
+    throw usageError(`${given}: unknown fault "${kind}"`, `one of: ${Object.keys(faultKinds).join(', ')}`);
   // Number() would also read '', ' 1', '0x1' and '1e-1'.
-  if (!/^(0|1|0?\.\d+|1\.0+)$/.test(rate) || rest.length > 0) {
+  if (!/^(once|0|1|0?\.\d+|1\.0+)$/.test(rate) || rest.length > 0)
     throw usageError(
-      `${JSON.stringify(text.slice(kind.length + 1))} is not a rate of the fault ${kind}`,
-      `a number from 0 to 1, or once: ${kind}:0.5`,
+      `${given}: expected a rate from 0 to 1, or once`,
+      `for example --fault ${kind}:0.5 or ${kind}:once`,
     );
-  }
-  return { kind, rate: Number(rate) };
+  return { kind: kind as FaultKind, rate: rate === 'once' ? rate : Number(rate) };
 }
 
-function isFaultKind(text: string): text is FaultKind {
-  return Object.hasOwn(faultKinds, text);
-}
-
-/** Decides when a configured fault strikes. The decisions follow from the seed and from the order of the questions. */
+/** Decides when a configured fault strikes. The decisions depend on the seed and on the order of the questions. */
 export class FaultPlan {
-  readonly #faults: { kind: FaultKind; strikes: () => boolean }[];
+  readonly #faults: (Fault & { random: () => number; struck: boolean })[];
   readonly #counts: FaultCounts;
 
   /** @param counts where each strike is counted */
   constructor(faults: readonly Fault[], seed: number, counts: FaultCounts) {
-    // Each fault has numbers of its own, so that adding one does not move the strikes of another.
-    this.#faults = faults.map(({ kind, rate }, index) => ({
-      kind,
-      strikes: striker(rate, `${seed} ${index} ${kind}`),
+    // Each fault has a random sequence of its own: adding one does not move the strikes of another.
+    this.#faults = faults.map((fault, index) => ({
+      ...fault,
+      random: seededRandom(hash(`${seed} ${index} ${fault.kind}`)),
+      struck: false,
     }));
     this.#counts = counts;
   }
 
-  /** The first configured fault that strikes now, of the kinds that can happen at this point; it is counted. */
+  /** Returns and counts the first configured fault that strikes now, of the kinds that are possible at this point. */
   strike<Kind extends FaultKind>(possible: readonly Kind[]): Kind | undefined {
-    for (const { kind, strikes } of this.#faults) {
-      const match = possible.find((candidate) => candidate === kind);
-      if (match === undefined || !strikes()) continue;
-      this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
+    for (const fault of this.#faults) {
+      const match = possible.find((kind) => kind === fault.kind);
+      if (match === undefined) continue;
+      if (fault.rate === 'once' ? fault.struck : fault.random() >= fault.rate) continue;
+      fault.struck = true;
+      this.#counts[match] = (this.#counts[match] ?? 0) + 1;
       return match;
     }
     return undefined;
   }
-}
-
-function striker(rate: number | 'once', seed: string): () => boolean {
-  if (rate === 'once') {
-    let struck = false;
-    return () => {
-      const strikes = !struck;
-      struck = true;
-      return strikes;
-    };
-  }
-  const random = seededRandom(hash(seed));
-  return () => random() < rate;
 }

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
-/** An unsigned 32-bit number that follows from the text: the same text, the same number, on every machine. */
+/** An unsigned 32-bit hash of a text, the same on every machine. */
 export function hash(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32LE(0);
 }
 
 /**
  * A repeatable source of numbers in [0, 1) (mulberry32).
- * Good enough for pictures and for the rate of faults, and not for secrets.
+ * Good enough for pictures and for the rate of faults, not for secrets.
  */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;

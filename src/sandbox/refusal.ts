@@ -1,6 +1,6 @@
 /**
- * An answer that is an error. The document describes none, so both envelopes of NOTES are in use: the gateway's own
- * for what it can see is wrong, OpenAI's for what comes from behind the gateway (key, credit, policy, limits, faults).
+ * An answer that is an error. Two envelopes are in use: the gateway's own for mistakes that it finds itself, OpenAI's
+ * for errors from behind the gateway (key, credit, policy, limits, faults).
  */
 export class Refusal extends Error {
   override name = 'Refusal';
@@ -17,7 +17,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The gateway's codes for a request that it does not accept. NOTES only asks that they are not 0. */
+/** The gateway's codes for a refused request, invented but for one rule: 0 is success. */
 const refusalCodes = {
   malformed: 40001,
   missingField: 40002,
@@ -31,7 +31,7 @@ const refusalCodes = {
   wrongType: 41500,
 } as const;
 
-/** A refusal in the gateway's envelope, `{code, message, request_id}`; its HTTP status is what the code begins with. */
+/** A refusal in the gateway's envelope, `{code, message, request_id}`; the code begins with its HTTP status. */
 export function gatewayRefusal(
   reason: keyof typeof refusalCodes,
   message: string,
@@ -41,11 +41,8 @@ export function gatewayRefusal(
   return new Refusal(Math.floor(code / 100), { code, message }, headers);
 }
 
-/** A refusal in OpenAI's envelope, `{error: {type, code, message, param}, request_id}`. */
-export function upstreamRefusal(
-  status: number,
-  error: { type: string; code: string; message: string; param?: string },
-  headers?: Record<string, string>,
-): Refusal {
-  return new Refusal(status, { error: { param: null, ...error } }, headers);
+/** A refusal in OpenAI's envelope, `{error: {type, code, message, param}, request_id}`; 429 asks to wait for a second. */
+export function upstreamRefusal(status: number, code: string, message: string, param: string | null = null): Refusal {
+  const type = status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error';
+  return new Refusal(status, { error: { type, code, message, param } }, status === 429 ? { 'retry-after': '1' } : {});
 }

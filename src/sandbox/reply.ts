@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Refusal } from './refusal.ts';
 
-/** A piece of a body. Base64 text is made while it is sent: an answer with ten images need not exist as one string. */
+/** A piece of a body. Base64 is encoded while it is sent: an answer with ten images never exists as one string. */
 export type Part = string | Buffer | { base64: Buffer };
 
-/** What is to be sent, and how the connection is to fail meanwhile. */
+/** What the server sends, and how the connection fails meanwhile. */
 export interface Reply {
   status: number;
   headers: Record<string, string | number>;
@@ -15,7 +15,7 @@ export interface Reply {
   delivery?: 'whole' | 'cut' | 'slow' | 'drop' | undefined;
 }
 
-/** A reply whose body's length is announced. */
+/** A reply with a Content-Length. */
 export function sized(status: number, contentType: string, body: readonly Part[]): Reply {
   return { status, headers: { 'content-type': contentType, 'content-length': lengthOf(body) }, body };
 }
@@ -25,12 +25,12 @@ export function json(status: number, value: unknown): Reply {
   return sized(status, 'application/json', [JSON.stringify(value)]);
 }
 
-/** A reply that is not the API's: a page that shows its title. */
+/** A page that does not come from the API. */
 export function html(status: number, title: string): Reply {
   return sized(status, 'text/html', [htmlPage(title)]);
 }
 
-/** A page as proxies and captive portals send it. */
+/** A page such as proxies and captive portals send. */
 export function htmlPage(title: string): string {
   return `<!DOCTYPE html>\n<html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>\n`;
 }
@@ -42,11 +42,14 @@ export function refused(refusal: Refusal, requestId: string): Reply {
   return { ...reply, headers: { ...reply.headers, ...refusal.headers } };
 }
 
+/** The reply of the fault `drop-…`: none. */
+export const dropped: Reply = { status: 0, headers: {}, body: [], delivery: 'drop' };
+
 const wholeChunk = 64 * 1024;
-/** A slow body is sent in so many chunks with so long a pause (in milliseconds) after each: three seconds in all. */
+/** Chunks of a slow body, and the pause after each in milliseconds: three seconds in all. */
 const slowSteps = 120;
 const slowPause = 25;
-/** Between the half of a cut body and the cut, in milliseconds, so that clients have taken what was sent. */
+/** From the half of a cut body to the cut, in milliseconds: time for the client to read. */
 const cutPause = 50;
 
 /**

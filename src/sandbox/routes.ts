@@ -9,9 +9,10 @@ import { json, refused, type Reply } from './reply.ts';
 /** The path of the gateway's base URL. */
 export const apiPath = '/api/v1';
 
+/** A new API is a row here, with a check of its requests and replies of its own. */
 interface Route {
   methods: readonly string[];
-  /** Matches the whole path; its group is the name that is asked for. */
+  /** Matches the whole path; its group is the name of the image or task. */
   path: RegExp;
   answer(request: IncomingMessage, context: Context, signal: AbortSignal, name: string): Reply | Promise<Reply>;
 }
@@ -40,7 +41,7 @@ const routes: readonly Route[] = [
 ];
 
 /**
- * Finds who answers a request. What is refused becomes a reply here.
+ * Answers a request by the row that its path and method match; a refusal becomes a reply here.
  * @param signal aborts when the client is gone
  */
 export async function route(request: IncomingMessage, context: Context, signal: AbortSignal): Promise<Reply> {

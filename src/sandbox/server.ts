@@ -1,14 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, usageError } from '../errors.ts';
-import type { AnswerShape, Context } from './context.ts';
+import type { AnswerShape, Context, SandboxStats } from './context.ts';
 import { type Fault, FaultPlan } from './faults.ts';
-import { Library } from './library.ts';
-import { loadPainter } from './painter.ts';
+import { loadPainter } from './picture.ts';
 import { deliver, json, type Reply } from './reply.ts';
 import { apiPath, route } from './routes.ts';
 import { Shelf } from './shelf.ts';
-import { newStats, type SandboxStats } from './stats.ts';
 
 export interface SandboxOptions {
   /** 0, the default, takes any free one. */
@@ -18,14 +16,14 @@ export interface SandboxOptions {
   /** How an answer carries its images; by default as documented. */
   answer?: AnswerShape;
   faults?: readonly Fault[];
-  /** What the strikes of the faults follow from; the same seed and requests, the same strikes. */
+  /** The same seed and requests give the same strikes of the faults. */
   seed?: number;
   /** How long the URLs of images work, in seconds; by default the document's hour. */
   expires?: number;
 }
 
 export interface Sandbox {
-  /** What a client takes for the gateway's base URL: `http://127.0.0.1:PORT/api/v1`. */
+  /** The base URL for a client: `http://127.0.0.1:PORT/api/v1`. */
   baseUrl: string;
   /** The counts at this moment. */
   stats(): SandboxStats;
@@ -33,12 +31,12 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** How long a task can be asked for, in milliseconds. */
+/** How long a task is kept, in milliseconds. */
 const taskLifetime = 3_600_000;
 
 /**
  * Starts the gateway's emulator on the loopback interface.
- * @throws {ImggenError} `usage`: sharp is not installed, or the port cannot be had
+ * @throws {ImggenError} `usage`: sharp is not installed, or the port is not available
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { port = 0, latency = 0, answer = 'url', faults = [], seed = 1, expires = 3600 } = options;
@@ -46,15 +44,23 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const server = createServer();
   const origin = await listen(server, port);
 
-  const stats = newStats();
+  const stats: SandboxStats = {
+    requests: 0,
+    charged: { generations: 0, images: 0 },
+    rejected: 0,
+    downloads: 0,
+    faults: {},
+  };
   const lifetime = expires * 1000;
   const context: Context = {
+    origin,
     answer,
     latency,
     lifetime,
     faults: new FaultPlan(faults, seed, stats.faults),
     stats,
-    library: new Library(origin, lifetime),
+    // For as long again a URL is known to have expired.
+    images: new Shelf(2 * lifetime),
     tasks: new Shelf(taskLifetime),
     paint,
   };
@@ -91,11 +97,11 @@ function close(server: Server): Promise<void> {
   });
 }
 
-/** Answers one request. A client that goes away ends its own request and nothing else. */
+/** Answers one request. A client that disconnects ends its own request and nothing else. */
 async function serve(request: IncomingMessage, response: ServerResponse, context: Context): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  // Writing to a client that has gone is not a failure of the server; 'close' says all there is to know.
+  // A write to a client that is gone is not a failure of the server; 'close' has told of it.
   response.on('error', () => {});
   const reply = await route(request, context, gone.signal).catch(failure);
   await deliver(reply, response, gone.signal).catch(() => response.destroy());

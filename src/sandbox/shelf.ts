@@ -1,17 +1,17 @@
 /** Keeps things under names for a limited time, so that a sandbox that runs for days does not grow. */
 export class Shelf<Thing> {
-  readonly #keep: number;
+  readonly #lifetime: number;
   readonly #things = new Map<string, { thing: Thing; until: number }>();
 
-  /** @param keep how long a thing is found, in milliseconds */
-  constructor(keep: number) {
-    this.#keep = keep;
+  /** @param lifetime in milliseconds, the same for all things */
+  constructor(lifetime: number) {
+    this.#lifetime = lifetime;
   }
 
-  /** @param name one that was not used before */
+  /** @param name a fresh one */
   put(name: string, thing: Thing): void {
     this.#sweep();
-    this.#things.set(name, { thing, until: Date.now() + this.#keep });
+    this.#things.set(name, { thing, until: Date.now() + this.#lifetime });
   }
 
   get(name: string): Thing | undefined {
@@ -19,8 +19,8 @@ export class Shelf<Thing> {
     return this.#things.get(name)?.thing;
   }
 
+  /** Equal lifetimes make the map's order of insertion the order of expiry. */
   #sweep(): void {
-    // All are kept equally long, so the map's order of insertion is the order of forgetting.
     for (const [name, { until }] of this.#things) {
       if (until > Date.now()) return;
       this.#things.delete(name);

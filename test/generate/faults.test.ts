@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { answerShapes } from '../../src/sandbox/context.ts';
 import { type Fault, type FaultKind, faultKinds } from '../../src/sandbox/faults.ts';
 import { startSandbox } from '../../src/sandbox/server.ts';
-import type { SandboxStats } from '../../src/sandbox/stats.ts';
+import type { SandboxStats } from '../../src/sandbox/context.ts';
 import { Bench, type Ended, type HistoryRun, inParallel, wholeImages } from '../support/bench.ts';
 
 // Every fault of the sandbox, in every shape of an answer, for one image and for three. Each fault strikes once and

@@ -1,9 +1,25 @@
-import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { gateway } from '../support/gateway.ts';
 import { imggen, start, testKey } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
+
+const fontDirectories = ['/usr/share/fonts', '/usr/local/share/fonts', '/System/Library/Fonts', 'C:/Windows/Fonts'];
+const hasFonts = fontDirectories.some(
+  (path) =>
+    existsSync(path) && readdirSync(path, { recursive: true }).some((name) => /\.(ttf|otf|ttc)$/.test(`${name}`)),
+);
+
+/** The brightest value of the darkest channel at the foot of a picture of 256 × 256. */
+async function whitest(picture: Buffer): Promise<number> {
+  const foot = sharp(picture).extract({ left: 0, top: 220, width: 256, height: 24 });
+  const data = await foot.removeAlpha().raw().toBuffer();
+  let most = 0;
+  for (let at = 0; at < data.length; at += 3) most = Math.max(most, Math.min(...data.subarray(at, at + 3)));
+  return most;
+}
 
 const placeholders = 'placeholder';
 /** The line with the base URL, whole. */
@@ -59,14 +75,24 @@ describe('--sandbox', () => {
     for (const file of files) expect(await sharp(place.read(file)).metadata()).toMatchObject(facts);
   });
 
-  test('draws the same picture for the same prompt', async () => {
-    const bytesOf = async (prompt: string) => {
-      const { bytes } = await imggen([prompt, '--sandbox', '-o', '-', '-m', 'dall-e-2', '-s', '256x256', '--quiet']);
-      return createHash('sha256').update(bytes).digest('hex');
+  test('draws the same picture for the same prompt, with letters where the machine has fonts', async () => {
+    const place = new Place();
+    place.write('no-fonts.conf', '<fontconfig></fontconfig>');
+    const none = { FONTCONFIG_FILE: join(place.cwd, 'no-fonts.conf') };
+    const draw = async (prompt: string, env = {}) => {
+      const args = [prompt, '--sandbox', '-o', '-', '-m', 'dall-e-2', '-s', '256x256', '--quiet'];
+      const { exit, bytes, stderr } = await imggen(args, { place, env });
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+      return bytes;
     };
-    const [first, again, other] = [await bytesOf('a cat'), await bytesOf('a cat'), await bytesOf('a dog')];
-    expect(again).toBe(first);
-    expect(other).not.toBe(first);
+    const [first, bare] = [await draw('a cat'), await draw('a cat', none)];
+    expect((await draw('a cat')).equals(first)).toBe(true);
+    expect((await draw('a dog')).equals(first)).toBe(false);
+    expect((await draw('a cat', none)).equals(bare)).toBe(true);
+    // The word "sandbox" stands in white on the nearest dune, which is dark.
+    expect(await whitest(bare)).toBeLessThan(128);
+    if (hasFonts) expect(await whitest(first)).toBeGreaterThan(240);
+    else expect(first.equals(bare)).toBe(true);
   });
 
   test('refuses what the gateway does not know', async () => {
@@ -114,13 +140,23 @@ describe('imggen sandbox', () => {
   });
 
   test.each([
-    ['--port', '70000'],
-    ['--port', 'x'],
-    ['--latency', '-1'],
-  ])('refuses %s %s', async (...args) => {
+    [['--port', '70000'], 'error: --port 70000 '],
+    [['--port', 'x'], 'error: --port x '],
+    [['--latency', '-1'], 'error: --latency -1 '],
+    [['--expires', '0.5'], 'error: --expires 0.5 '],
+    [['--answer', 'png'], 'error: --answer png '],
+    [['--fault', 'x:2'], 'error: --fault x:2: unknown fault "x"\nhint: one of: 401, '],
+    [['--fault', ''], 'error: --fault "": unknown fault ""\nhint: one of: '],
+    [['--fault', 'once'], 'error: --fault once: unknown fault "once"\nhint: one of: '],
+    [
+      ['--fault', '429:2'],
+      'error: --fault 429:2: expected a rate from 0 to 1, or once\nhint: for example --fault 429:0.5',
+    ],
+    [['--fault', '429:once:1'], 'error: --fault 429:once:1: expected a rate from 0 to 1, or once\n'],
+    [['8080'], 'error: '],
+  ])('refuses %j before it listens', async (args, message) => {
     const { exit, stdout, stderr } = await imggen(['sandbox', ...args]);
-    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
-    expect(stderr).toContain(`error: ${args.join(' ')} is not`);
+    expect({ exit, stdout, stderr }).toEqual({ exit: 2, stdout: '', stderr: expect.stringContaining(message) });
   });
 
   test('waits --latency before each answer', async () => {

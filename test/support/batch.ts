@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { expect, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
-import type { SandboxStats } from '../../src/sandbox/stats.ts';
+import type { SandboxStats } from '../../src/sandbox/context.ts';
 import { type Answer, cats, type Gateway, type SeenRequest } from './gateway.ts';
 import { imggen, program, type Result, type Setup, testKey } from './imggen.ts';
 import { Place } from './place.ts';
