@@ -57,7 +57,7 @@ export function drawScene({ prompt, index, width, height, transparent }: Recipe)
     gradient('sky', [0, hsl(blue, 60, 14)], [0.4, hsl(blue + between(0, 25), 46, 33)], [0.7, hsl(warm, 82, 68)]),
     '<radialGradient id="glow">',
     // With two stops the glow would end in a visible ring.
-    ...[stop(0, sun, 0.9), stop(0.4, sun, 0.25), stop(1, sun, 0)],
+    stop(0, sun, 0.9) + stop(0.4, sun, 0.25) + stop(1, sun, 0),
     '</radialGradient>',
     ...dunes.map(({ fill }) => fill),
     // A rounded plate is what a transparent background leaves of the scene.

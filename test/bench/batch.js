@@ -10,13 +10,14 @@ const name = 'jobs.jsonl';
 const others = [name, `${name}.lock.json`, 'jobs.yaml', 'jobs.txt'];
 
 /**
- * A group of rows: jobs that are done, by one process and by one process each; then jobs that are up to date, and plans.
+ * A group of rows: jobs that are done, by one process and by one process each; then checks of jobs that are up to date,
+ * and of jobs that are due, in JSON Lines and YAML.
  *
  * @param context `node`, `imggen`: what is run; `origin`, the server's; `scratch`, a directory; `env`
- * @param sizes how many: `jobs`; `loop`, of which a process each is started, 0 for none; `plan`; `yaml`, 0 for none; and
+ * @param sizes how many: `jobs`; `loop`, of which a process each is started, 0 for none; `due`; `yaml`, 0 for none; and
  *   `bytes` of each image
  */
-export function batchRows(context, { jobs, loop, plan, yaml, bytes }) {
+export function batchRows(context, { jobs, loop, due, yaml, bytes }) {
   const { node, imggen, env } = context;
   const row = (title, shown, n, args, rest) => ({
     name: title,
@@ -27,24 +28,19 @@ export function batchRows(context, { jobs, loop, plan, yaml, bytes }) {
   const work = { given: () => ({ [name]: lines(context, jobs, bytes) }), files: images(jobs), bytes };
   const batch = row(`batch-${jobs}`, 'batch', jobs, [name, '--concurrency', String(concurrency)], work);
   if (loop > 0) batch.programs.push(...loops(context, loop, bytes));
-  const plans = [
-    row(`plan-${plan}`, '--dry-run', plan, [name, '--dry-run'], {
-      given: () => ({ [name]: lines(context, plan, bytes) }),
-      text: `${plan}.png`,
-    }),
-  ];
-  if (yaml > 0)
-    plans.push(
-      row(`yaml-${yaml}`, '--dry-run', yaml, ['jobs.yaml', '--dry-run'], {
-        given: () => ({ 'jobs.yaml': document(yaml) }),
-        text: `${yaml}.png`,
-      }),
-    );
+  const checkOfDue = (title, file, count, text) =>
+    row(title, '--check', count, [file, '--check'], {
+      given: () => ({ [file]: text() }),
+      exit: 9,
+      text: `${count}.png`,
+    });
+  const dues = [checkOfDue(`due-${due}`, name, due, () => lines(context, due, bytes))];
+  if (yaml > 0) dues.push(checkOfDue(`yaml-${yaml}`, 'jobs.yaml', yaml, () => document(yaml)));
   const check = row(`check-${jobs}`, '--check', jobs, [name, '--check'], {
     place: once(() => done(context, batch.programs[0], jobs)),
     text: 'up to date',
   });
-  return [batch, check, ...plans];
+  return [batch, check, ...dues];
 }
 
 /** The same work by people who have no batch: a process a job. There are fewer, and what is compared is one of them. */

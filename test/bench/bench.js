@@ -88,9 +88,12 @@ async function main() {
   if (!options.short) showGoals(reached(all, Number.parseInt(node.slice(1), 10)));
 }
 
-function described({ openai, ...tools }) {
+function described({ openai, skill, ...tools }) {
   const found = Object.entries(tools).map(([name, said]) => said ?? `no ${name}`);
-  return [...found, openai ? `openai ${openai.version}` : 'no openai (npm install --no-save openai@6)'].join(', ');
+  const packages = Object.entries({ 'openai@6': openai, 'gpt-image-2-skill': skill }).map(([name, rival]) =>
+    rival ? `${name.split('@')[0]} ${rival.version}` : `no ${name} (npm install --no-save ${name})`,
+  );
+  return [...found, ...packages].join(', ');
 }
 
 /** Measures and shows a group. Returns, by row, the figures of imggen, its floor and its rivals. */

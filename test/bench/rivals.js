@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const ownModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 /** What people write themselves. */
 const sdkScript = `import { writeFile } from 'node:fs/promises';
@@ -19,9 +19,18 @@ await Promise.all(data.map(async ({ b64_json, url }, index) => {
 }));
 `;
 
-/** `curl`, `jq` and `base64`: what each says of itself; `openai`: its version and a script. Undefined: not there. */
+/**
+ * `curl`, `jq` and `base64`: what each says of itself; `openai` and `skill`: version and script. Undefined: not there.
+ */
 export function findRivals(scratch) {
-  return { curl: said('curl'), jq: said('jq'), base64: said('base64'), openai: findSdk(scratch) };
+  const skill = findPackage('gpt-image-2-skill');
+  return {
+    curl: said('curl'),
+    jq: said('jq'),
+    base64: said('base64'),
+    openai: findSdk(scratch),
+    skill: skill && { ...skill, script: path.join(skill.folder, 'bin/gpt-image-2-skill.js') },
+  };
 }
 
 function said(name) {
@@ -29,17 +38,23 @@ function said(name) {
   return status === 0 ? stdout.split('\n', 1)[0].split(' (', 1)[0] : undefined;
 }
 
-/** The official SDK where somebody installed it; IMGGEN_BENCH_MODULES names a node_modules outside the project. */
+/** A package that somebody installed; IMGGEN_BENCH_MODULES names a node_modules outside the project. */
+function findPackage(name) {
+  for (const modules of [process.env.IMGGEN_BENCH_MODULES, ownModules]) {
+    const folder = modules && path.resolve(modules, name);
+    if (!folder || !existsSync(folder)) continue;
+    return { folder, version: JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')).version };
+  }
+  return undefined;
+}
+
 function findSdk(scratch) {
-  const folder = [process.env.IMGGEN_BENCH_MODULES, modules].find(
-    (each) => each && existsSync(path.join(each, 'openai')),
-  );
-  if (folder === undefined) return undefined;
-  const { version } = JSON.parse(readFileSync(path.join(folder, 'openai/package.json'), 'utf8'));
+  const found = findPackage('openai');
+  if (!found) return undefined;
   const home = path.join(scratch, 'sdk');
   const script = path.join(home, 'script.mjs');
   mkdirSync(home);
-  symlinkSync(path.resolve(folder), path.join(home, 'node_modules'), 'junction');
+  symlinkSync(path.dirname(found.folder), path.join(home, 'node_modules'), 'junction');
   writeFileSync(script, sdkScript);
-  return { version, script };
+  return { ...found, script };
 }

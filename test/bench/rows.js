@@ -43,7 +43,7 @@ export function groupsOf(context) {
       title: `one image of ${megabytes(one)}`,
       rows: [
         images('one-url', 'url', 1, one, [pipeline, sdk]),
-        images('one-base64', 'base64', 1, one, [pipeline, sdk]),
+        images('one-base64', 'base64', 1, one, [pipeline, sdk, skill]),
         images('one-sse', 'sse', 1, one),
       ],
     },
@@ -75,17 +75,14 @@ export function groupsOf(context) {
       name: 'batch',
       title: `jobs of one image of ${small / 1000} kB each, half by URL, half in base64`,
       isBatch: true,
-      rows: batchRows({ ...context, imggen, env }, { jobs, loop, plan: jobs, yaml: 0, bytes: small }),
+      rows: batchRows({ ...context, imggen, env }, { jobs, loop, due: jobs, yaml: 0, bytes: small }),
     },
     {
       name: 'long-batch',
       title: 'the same, more of it',
       isBatch: true,
       isLong: true,
-      rows: batchRows(
-        { ...context, imggen, env },
-        { jobs: 10_000, loop: 0, plan: 100_000, yaml: 10_000, bytes: small },
-      ),
+      rows: batchRows({ ...context, imggen, env }, { jobs: 10_000, loop: 0, due: 100_000, yaml: 20_000, bytes: small }),
     },
   ];
   return groups
@@ -175,6 +172,15 @@ function curlParallel({ origin, bytes, numbers }, { curl }) {
 function sdk({ node, baseUrl, n }, { openai }) {
   if (!openai) return { program: 'openai', skip: 'skipped: openai is not installed' };
   return { program: `openai ${openai.version}`, command: [node, openai.script, baseUrl, String(n)] };
+}
+
+/** A native binary that a script of npm starts. It downloads over https only, so base64 is all that it is asked for. */
+function skill({ node, baseUrl }, { skill: found }) {
+  const program = 'gpt-image-2-skill';
+  if (!found) return { program, skip: `skipped: ${program} is not installed` };
+  const api = ['--json', '--provider', 'openai', '--api-key', 'bench', '--openai-api-base', baseUrl];
+  const request = ['images', 'generate', '--prompt', 'a cat', '--n', '1', '--out', '1.png'];
+  return { program: `${program} ${found.version}`, command: [node, found.script, ...api, ...request] };
 }
 
 function absent(tools) {

@@ -1,9 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { gateway } from '../support/gateway.ts';
-import { imggen, start, testKey } from '../support/imggen.ts';
+import { environment, imggen, start, testKey } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
 
 const fontDirectories = ['/usr/share/fonts', '/usr/local/share/fonts', '/System/Library/Fonts', 'C:/Windows/Fonts'];
@@ -107,6 +109,21 @@ describe('--sandbox', () => {
     const { exit, stdout } = await imggen(['a cat'], { place });
     expect({ exit: exit === 0, stdout }).toEqual({ exit: false, stdout: '' });
   });
+});
+
+test.each([[['a cat', '--sandbox']], [['sandbox']]])('without sharp %j says how to install it', (args) => {
+  const place = new Place();
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  for (const part of ['bin', 'dist', 'package.json'])
+    cpSync(join(root, part), join(place.home, part), { recursive: true });
+  // A package without its file hides a sharp in the directories above.
+  place.write('../home/node_modules/sharp/package.json', '{ "main": "sharp.js" }');
+  const options = { cwd: place.cwd, env: environment(place, {}), encoding: 'utf8' } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(place.home, 'bin/imggen.js'), ...args], options);
+  expect({ status, stdout, files: place.files() }).toEqual({ status: 2, stdout: '', files: [] });
+  expect(stderr).toMatch(
+    /^error: the sandbox draws its images with sharp, which is not installed\ncause: .*\nhint: npm install sharp/,
+  );
 });
 
 describe('imggen sandbox', () => {

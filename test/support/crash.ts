@@ -18,7 +18,12 @@ export interface CountedSandbox {
   charged(): Promise<number>;
 }
 
-export async function countedSandbox(bench: Bench, flags: readonly string[]): Promise<CountedSandbox> {
+/** @param on hears of each generation when it has arrived, and when the first bytes of its answer are on their way */
+export async function countedSandbox(
+  bench: Bench,
+  flags: readonly string[],
+  on: (point: 'post' | 'answer', prompt: string) => void = () => {},
+): Promise<CountedSandbox> {
   const sandbox = bench.spawn(['sandbox', ...flags]);
   sandbox.stderr?.resume();
   onTestFinished(() => void sandbox.kill('SIGKILL'));
@@ -35,6 +40,7 @@ export async function countedSandbox(bench: Bench, flags: readonly string[]): Pr
       return; // Killed in the middle of its request.
     }
     const { prompt } = JSON.parse(Buffer.concat(chunks).toString()) as { prompt: string };
+    on('post', prompt);
     const { method, headers, url: path } = incoming;
     const onward = request({ host: url.hostname, port: url.port, path, method, headers });
     const over = new Promise<void>((resolve) => {
@@ -43,6 +49,7 @@ export async function countedSandbox(bench: Bench, flags: readonly string[]): Pr
         isRefused = (reply.statusCode ?? 0) >= 400;
         response.writeHead(reply.statusCode ?? 0, reply.headers);
         // Not a pipe: a client that was killed takes nothing any more, and the sandbox shall not wait for it.
+        reply.once('data', () => on('answer', prompt));
         reply.on('data', (chunk: Buffer) => response.write(chunk));
         reply.on('end', () => response.end());
         reply.on('error', () => response.destroy());
@@ -261,13 +268,4 @@ export async function killed(
   }
 }
 
-/** Numbers from 0 up to 1 that follow from a seed. */
-export function seeded(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { seeded } from './random.ts';

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { OpenSink } from '../../src/dialects/answer.ts';
 import { InlineImage } from '../../src/dialects/types.ts';
-import { anyText, mulberry32 } from './properties.ts';
+import { anyText } from './properties.ts';
+import { seeded } from './random.ts';
 
 /** A JSON value that still knows how often its keys stand in it, in which order, and how its numbers are written. */
 export type Node =
@@ -106,7 +107,7 @@ export const style = fc.nat();
 
 /** The JSON text of a node: blanks, escapes and the case of their digits as `style` has them. */
 export function written(node: Node, style: number): string {
-  const random = style === 0 ? () => 0 : mulberry32(style);
+  const random = style === 0 ? () => 0 : seeded(style);
   // Some documents are written plainly, some are full of escapes or blanks.
   const [escaping, spacing] = [random() ** 3, random() ** 2];
   const blank = () => {

@@ -21,11 +21,11 @@ export interface Answer {
   body?: string | Uint8Array | readonly (string | Uint8Array)[];
   /** The connection breaks off before anything was sent (`start`) or after the body (`end`), or says nothing more. */
   broken?: 'start' | 'end' | 'stalled';
-  /** How the end of the body is told: by a length (the default for one piece), by chunks, or by closing the connection. */
+  /** How the body ends: by its length (the default for one piece), by chunks, or by the end of the connection. */
   framing?: 'close';
 }
 
-/** What answers: always the same; one after another, and then nothing more; or a function. */
+/** The same answer always; one after another, and then none; or a function. */
 export type Answers = Answer | readonly Answer[] | ((request: SeenRequest) => Answer | Promise<Answer>);
 
 export interface Gateway {
@@ -33,9 +33,9 @@ export interface Gateway {
   /** What a client takes for the API's base URL. */
   baseUrl: string;
   requests: SeenRequest[];
-  /** The bodies of the generations that were asked for. */
+  /** The bodies of the POSTs. */
   posts(): Record<string, unknown>[];
-  /** The paths of everything else that was asked for. */
+  /** The paths of all other requests. */
   gets(): string[];
 }
 
@@ -54,14 +54,12 @@ const unscripted: Answer = { status: 599, body: 'the test has no answer for this
 export const silence = (): Promise<Answer> => new Promise(() => {});
 
 /**
- * A gateway on loopback that gives raw answers, written by hand after the document and NOTES: it shares no code with
- * the client and none with the sandbox. The test fails when it is asked for something that the script does not have.
+ * A gateway on loopback that gives raw answers, written by hand after the gateway's document: it shares no code with the
+ * client and none with the sandbox. The test fails when a request has no answer in the script.
  */
 export async function gateway({ generation = [], paths = {}, port = 0 }: Script = {}): Promise<Gateway> {
-  const requests: SeenRequest[] = [];
   const surprises: string[] = [];
   const used = new Map<string, number>();
-
   const answerTo = async (request: SeenRequest): Promise<Answer> => {
     const place = `${request.method} ${request.path}`;
     const answers = place === `POST ${generationPath}` ? generation : (paths[request.path] ?? fixture(request.path));
@@ -73,22 +71,33 @@ export async function gateway({ generation = [], paths = {}, port = 0 }: Script 
     if (answer === undefined) surprises.push(place);
     return answer ?? unscripted;
   };
+  const { close, ...api } = await serve(
+    async (request, response) => await give(await answerTo(request), response, api.origin),
+    port,
+  );
+  onTestFinished(async () => {
+    await close();
+    expect(surprises, 'requests without an answer in the script').toEqual([]);
+  });
+  return api;
+}
 
+export type Answerer = (request: SeenRequest, response: ServerResponse) => void | Promise<void>;
+
+/**
+ * A server on loopback whose answers a function writes. Its maker closes it.
+ * @param port 0 takes any free one
+ */
+export async function serve(answer: Answerer, port = 0): Promise<Gateway & { close: () => Promise<void> }> {
+  const requests: SeenRequest[] = [];
   const server = createServer(async (incoming, response) => {
     response.on('error', () => {});
     const request = await seen(incoming);
     requests.push(request);
-    await give(await answerTo(request), response, origin);
-  });
-  server.listen(port, '127.0.0.1');
+    await answer(request, response);
+  }).listen(port, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-    expect(surprises, 'requests without an answer in the script').toEqual([]);
-  });
   return {
     origin,
     baseUrl: `${origin}/api/v1`,
@@ -96,6 +105,11 @@ export async function gateway({ generation = [], paths = {}, port = 0 }: Script 
     posts: () =>
       requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
     gets: () => requests.filter(({ method }) => method !== 'POST').map(({ path }) => path),
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
   };
 }
 
@@ -144,7 +158,7 @@ export function wire(name: string): string {
   return readFileSync(new URL(`../fixtures/wire/${name}`, import.meta.url), 'utf8');
 }
 
-/** The documented answer (api/, "Response Body") with these URLs. */
+/** The documented answer with these URLs. */
 export function documented(...urls: string[]): Answer {
   return {
     body: wire('documented.json').replace(

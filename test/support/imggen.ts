@@ -27,22 +27,26 @@ export interface Setup {
   /** `closed`: nobody reads stdout, as in `| head -c0`. A number is a file descriptor to write to. */
   stdout?: 'pipe' | 'closed' | number;
   stderr?: 'pipe' | 'closed';
-  /** For the runs that are meant to show the key or to leave files behind. */
+  /** For runs that may show the key or leave files behind. */
   unchecked?: boolean;
 }
 
-export interface Result {
+/** How a process ended. */
+export interface Ended {
   exit: number | null;
+  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
   /** stdout as it came. */
   bytes: Buffer;
+  /** stdout as JSON. Throws when it is none. */
+  json(): unknown;
+}
+
+export interface Result extends Ended {
   /** The names of the files in the working directory. */
   files: string[];
 }
-
-/** Far more than any run takes: a hang ends the test, not the suite. */
-const deadlineMs = 20_000;
 
 export function environment(place: Place, { gateway, env = {} }: Setup): Record<string, string> {
   const all: Record<string, string | undefined> = {
@@ -84,64 +88,73 @@ export function start(args: readonly string[], setup: Setup = {}): Running {
     stdio: ['pipe', typeof stdout === 'number' ? stdout : 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  const out: Buffer[] = [];
-  const err: Buffer[] = [];
-  const said = () => [out, err].map((chunks) => Buffer.concat(chunks).toString());
   if (stdout === 'closed') child.stdout?.destroy();
   if (stderr === 'closed') child.stderr?.destroy();
-  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));
-  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
   // A program that ends without reading its input is no fault of the test's.
   child.stdin?.on('error', () => {});
   if (stdin !== null) child.stdin?.end(stdin);
-
-  const end = ended(child).then((exit): Result => {
-    const bytes = Buffer.concat(out);
-    const result = {
-      exit,
-      stdout: bytes.toString(),
-      stderr: Buffer.concat(err).toString(),
-      bytes,
-      files: place.files(),
-    };
-    if (!setup.unchecked) check(result, place, setup);
-    return result;
-  });
+  const { end, saw } = watched(child, 20_000);
   return {
     place,
     pid: child.pid as number,
     stdin: child.stdin as Writable,
     kill: (signal) => void child.kill(signal),
-    saw: (wanted) => saw(child, said, wanted),
-    end,
+    saw,
+    end: end.then((ended): Result => {
+      const result = { ...ended, files: place.files() };
+      if (!setup.unchecked) check(result, place, setup);
+      return result;
+    }),
   };
 }
 
-function ended(child: ChildProcess): Promise<number | null> {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => {
-      child.kill('SIGKILL');
-      reject(new Error(`${child.spawnargs.slice(2).join(' ')} did not end within ${deadlineMs} ms`));
-    }, deadlineMs);
-    child.on('error', reject);
-    child.on('close', (exit) => {
-      clearTimeout(late);
-      resolve(exit);
-    });
-  });
+/** The end of a process; one that hangs is killed, and that is an error. */
+export function ended(child: ChildProcess): Promise<Ended> {
+  return watched(child, 50_000).end;
 }
 
-function saw(child: ChildProcess, said: () => string[], wanted: RegExp): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const look = () => {
-      const [found] = said().flatMap((text) => wanted.exec(text)?.[0] ?? []);
-      if (found !== undefined) resolve(found);
-    };
-    child.stdout?.on('data', look);
-    child.stderr?.on('data', look);
-    child.on('close', () => reject(new Error(`it ended without ${wanted}; it said:\n${said().join('')}`)));
-    look();
+/** @param deadlineMs far more than any run takes: a hang ends the test, not the suite */
+function watched(child: ChildProcess, deadlineMs: number): Pick<Running, 'saw'> & { end: Promise<Ended> } {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  const said = () => [out, err].map((chunks) => Buffer.concat(chunks).toString());
+  const waiting = new Set<() => void>();
+  let over = false;
+  for (const [stream, chunks] of [
+    [child.stdout, out],
+    [child.stderr, err],
+  ] as const)
+    stream?.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      for (const look of waiting) look();
+    });
+  const end = new Promise<Ended>((resolve, reject) => {
+    const late = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`${child.spawnargs.slice(2).join(' ')} did not end in ${deadlineMs} ms:\n${said().join('')}`));
+    }, deadlineMs);
+    child.on('error', reject);
+    child.on('close', (exit, signal) => {
+      clearTimeout(late);
+      over = true;
+      const [stdout = '', stderr = ''] = said();
+      resolve({ exit, signal, stdout, stderr, bytes: Buffer.concat(out), json: () => JSON.parse(stdout) as unknown });
+      for (const look of waiting) look();
+    });
   });
+  const saw = (wanted: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => {
+        const [found] = said().flatMap((text) => wanted.exec(text)?.[0] ?? []);
+        if (found === undefined && !over) return;
+        waiting.delete(look);
+        if (found === undefined) reject(new Error(`it ended without ${wanted}; it said:\n${said().join('')}`));
+        else resolve(found);
+      };
+      waiting.add(look);
+      look();
+    });
+  return { end, saw };
 }
 
 /**
@@ -151,14 +164,10 @@ function saw(child: ChildProcess, said: () => string[], wanted: RegExp): Promise
 function check({ stdout, stderr, files, bytes }: Result, place: Place, { env }: Setup): void {
   expect(stdout, 'the key on stdout').not.toContain(testKey);
   expect(stderr, 'the key on stderr').not.toContain(testKey);
-  for (const path of place.everything()) {
-    if (path === place.configFile) continue;
-    expect(readFileSync(path).includes(testKey), `the key in ${path}`).toBe(false);
-  }
-  expect(
-    files.filter((name) => name.includes('.imggen-')),
-    'temporary files',
-  ).toEqual([]);
+  for (const path of place.everything())
+    if (path !== place.configFile) expect(readFileSync(path).includes(testKey), `the key in ${path}`).toBe(false);
+  const temporary = files.filter((name) => name.includes('.imggen-'));
+  expect(temporary, 'temporary files').toEqual([]);
   if (env?.FORCE_COLOR === undefined)
     expect(stderr, 'control characters on stderr').toMatch(/^[^\p{Cc}]*(\n[^\p{Cc}]*)*$/u);
   if (bytes.length === Buffer.byteLength(stdout))

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -16,6 +16,8 @@ export const lockPath = join(top, 'x.lock.json');
 
 /** Makes the directory empty again. */
 export function empty(): void {
+  // Test files that share this module share the directory, and each removes it.
+  mkdirSync(top, { recursive: true });
   for (const name of readdirSync(top)) rmSync(join(top, name));
 }
 

@@ -4,19 +4,24 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** The directories of one run, fresh and empty, removed when the test is over. */
+/** The directories of one user of the program, fresh and empty. */
 export class Place {
-  readonly #root = mkdtempSync(join(tmpdir(), 'imggen-test-'));
-  readonly home = join(this.#root, 'home');
-  readonly config = join(this.#root, 'config');
-  readonly state = join(this.#root, 'state');
+  readonly root = mkdtempSync(join(tmpdir(), 'imggen-test-'));
+  readonly home = join(this.root, 'home');
+  readonly config = join(this.root, 'config');
+  readonly state = join(this.root, 'state');
   /** Where the program runs; its files are what a test looks at. */
-  readonly cwd = join(this.#root, 'cwd');
+  readonly cwd = join(this.root, 'cwd');
 
-  constructor() {
+  /** @param kept until `remove()`; otherwise the directories are removed after the test */
+  constructor({ kept = false } = {}) {
     mkdirSync(this.home);
     mkdirSync(this.cwd);
-    onTestFinished(() => rmSync(this.#root, { recursive: true, force: true }));
+    if (!kept) onTestFinished(() => this.remove());
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
   }
 
   get configFile(): string {
@@ -69,7 +74,8 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-function namesBelow(top: string): string[] {
+/** The names of all files below a directory, hidden ones too, in order; none where there is no directory. */
+export function namesBelow(top: string): string[] {
   if (!statSync(top, { throwIfNoEntry: false })?.isDirectory()) return [];
   return readdirSync(top, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ImggenError } from '../../src/errors.ts';
+import { seeded } from './random.ts';
+
+export { seeded as mulberry32 } from './random.ts';
 
 /** Cases of a property: a few by default, `IMGGEN_PROPERTY_RUNS=10000` for the long run. */
 const runs = Number(process.env.IMGGEN_PROPERTY_RUNS ?? 250);
@@ -68,7 +71,7 @@ export const anyText = fc.oneof(
   }),
 );
 
-/** What `act` throws; undefined when it does not. Whatever is no ImggenError with this code fails the test. */
+/** What `act` throws; undefined when it does not. Any error but an ImggenError with this code fails the test. */
 export function refusalOf(act: () => unknown, code: ImggenError['code'] = 'bad_answer'): ImggenError | undefined {
   try {
     act();
@@ -84,21 +87,10 @@ export function asRefusal(error: unknown, code: ImggenError['code'] = 'bad_answe
   return error;
 }
 
-/** Numbers from 0 to 1 that only the seed decides. */
-export function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Bytes without any pattern, of which only seed and length are drawn: quick to make and to shrink. */
 export function noise(maxLength: number): fc.Arbitrary<Uint8Array> {
   return fc.tuple(fc.nat({ max: maxLength }), fc.nat()).map(([length, seed]) => {
-    const random = mulberry32(seed);
+    const random = seeded(seed);
     return Uint8Array.from({ length }, () => random() * 256);
   });
 }

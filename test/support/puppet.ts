@@ -1,44 +1,27 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
-import type { Duplex, Writable } from 'node:stream';
+import { type Duplex, Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { Gateway, SeenRequest } from './gateway.ts';
-
-type Answerer = (request: SeenRequest, response: ServerResponse) => void | Promise<void>;
+import { type Answerer, type Gateway, serve } from './gateway.ts';
 
 /**
- * A server on loopback whose answers a test gives by hand, piece by piece: for what goes wrong in the middle of one.
+ * A server on loopback whose answers a test gives by hand, piece by piece: for failures in the middle of one.
  * `imggen(…, { gateway })` takes it as a gateway.
  */
 export async function puppet(answer: Answerer): Promise<Gateway> {
-  const requests: SeenRequest[] = [];
-  const server = createServer(async (incoming, response) => {
-    response.on('error', () => {});
-    const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
-    const { method = '', url = '', headers } = incoming;
-    const seen = { method, path: url, headers, body: Buffer.concat(chunks).toString() };
-    requests.push(seen);
-    await answer(seen, response);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return {
-    origin,
-    baseUrl: `${origin}/api/v1`,
-    requests,
-    posts: () =>
-      requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as Record<string, unknown>),
-    gets: () => requests.filter(({ method }) => method !== 'POST').map(({ path }) => path),
-  };
+  const { close, ...api } = await serve(answer);
+  onTestFinished(close);
+  return api;
+}
+
+/** The same; its maker closes it. */
+export async function openPuppet(answer: Answerer): Promise<Gateway & { close: () => void }> {
+  return await serve(answer);
 }
 
 /** A TCP server on loopback; its port. */
@@ -126,11 +109,10 @@ export async function proxyTo(
   return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${(proxy.address() as AddressInfo).port}`, hosts };
 }
 
-/** Writes the same piece for ever, as fast as it is taken. */
+/** Writes the same piece until the reader is gone, as fast as it reads. */
 export async function endlessly(response: Writable, piece: string | Uint8Array): Promise<void> {
-  while (!response.destroyed) {
-    if (response.write(piece)) continue;
-    // The reader may go at any moment, which is what is being tested.
-    await Promise.race([once(response, 'drain'), once(response, 'close')]).catch(() => {});
-  }
+  const pieces = function* () {
+    for (;;) yield piece;
+  };
+  await pipeline(Readable.from(pieces()), response).catch(() => {});
 }

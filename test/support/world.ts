@@ -1,7 +1,5 @@
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -10,6 +8,8 @@ import { main } from '../../src/cli.ts';
 import { exitCodes, ImggenError } from '../../src/errors.ts';
 import { Redactor } from '../../src/terminal/redactor.ts';
 import type { Host } from '../../src/terminal/types.ts';
+import { type SeenRequest, serve } from './gateway.ts';
+import { testKey } from './imggen.ts';
 
 /** A PNG of one pixel. */
 export const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
@@ -27,37 +27,34 @@ export interface Outcome {
   stderr: string;
   /** The lines of stderr. */
   lines: string[];
-  /** How many generations were asked for. */
+  /** How many POSTs the gateway got. */
   posts: number;
 }
 
 /**
  * Runs the program inside the test, each run in fresh directories: captured streams, and a gateway on loopback that
- * counts what it is asked for. It works in the current directory of this process, so one run at a time.
+ * counts its POSTs. It works in the current directory of this process, so one run at a time.
  */
 export class World {
   readonly #home = process.cwd();
   readonly #root = realpathSync(mkdtempSync(join(tmpdir(), 'imggen-property-')));
-  readonly #server: Server;
-  /** What the gateway answers to a generation; as many images as were asked for when it is not set. */
+  readonly #server: Awaited<ReturnType<typeof serve>>;
+  /** The gateway's answer to a generation; undefined: as many images as were asked for. */
   answer: { status: number; body: Uint8Array } | undefined;
   #runs = 0;
-  #posts = 0;
   #place = this.#root;
 
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#answer(request, response));
-    this.#server.listen(0, '127.0.0.1');
+  private constructor(server: Awaited<ReturnType<typeof serve>>) {
+    this.#server = server;
   }
 
   static async create(): Promise<World> {
-    const world = new World();
-    await once(world.#server, 'listening');
+    const world: World = new World(await serve((request, response) => world.#answer(request, response)));
     return world;
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server.origin;
   }
 
   get configFile(): string {
@@ -66,9 +63,7 @@ export class World {
 
   async close(): Promise<void> {
     process.chdir(this.#home);
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+    await this.#server.close();
     rmSync(this.#root, { recursive: true, force: true });
   }
 
@@ -90,7 +85,7 @@ export class World {
   /** Runs the program where enter() led, and checks what holds for every run. */
   async run(argv: readonly string[], input: Input = {}): Promise<Outcome> {
     const { host, out, err } = this.#host(input);
-    const before = this.#posts;
+    this.#server.requests.length = 0;
     const exitCode = process.exitCode;
     const late = setTimeout(() => out.fail(new Error(`it did not end: ${JSON.stringify(argv)}`)), 20_000);
     try {
@@ -100,7 +95,7 @@ export class World {
         stdout: out.text,
         stderr: err.text,
         lines: err.text.split('\n').slice(0, -1),
-        posts: this.#posts - before,
+        posts: this.#server.requests.filter(({ method }) => method === 'POST').length,
       };
       check(argv, outcome);
       return outcome;
@@ -122,7 +117,7 @@ export class World {
       env: {
         IMGGEN_CONFIG_DIR: join(this.#place, 'config'),
         IMGGEN_STATE_DIR: join(this.#place, 'state'),
-        IMGGEN_API_KEY: 'sk-test-5f1e0c9a7b3d4e2f8a6c1234',
+        IMGGEN_API_KEY: testKey,
         IMGGEN_RETRIES: '0',
         ...env,
       },
@@ -138,22 +133,19 @@ export class World {
     return { host, out, err };
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method === 'GET') {
-      if (request.url !== '/image') response.statusCode = 404;
-      return void response.end(Buffer.from(pixel, 'base64'));
-    }
-    this.#posts += 1;
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (this.answer) {
+  #answer({ method, path, body }: SeenRequest, response: ServerResponse): void {
+    if (method === 'GET') {
+      if (path !== '/image') response.statusCode = 404;
+      response.end(Buffer.from(pixel, 'base64'));
+    } else if (this.answer) {
       response.statusCode = this.answer.status;
-      return void response.end(this.answer.body);
+      response.end(this.answer.body);
+    } else {
+      const { n } = JSON.parse(body) as { n: number };
+      const url = (index: number) => (index % 2 === 0 ? `data:image/png;base64,${pixel}` : `${this.origin}/image`);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ code: 0, data: { urls: Array.from({ length: n }, (_, index) => url(index)) } }));
     }
-    const { n } = JSON.parse(Buffer.concat(chunks).toString()) as { n: number };
-    const url = (index: number) => (index % 2 === 0 ? `data:image/png;base64,${pixel}` : `${this.origin}/image`);
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ code: 0, data: { urls: Array.from({ length: n }, (_, index) => url(index)) } }));
   }
 }
 
@@ -178,7 +170,7 @@ class Captured extends Writable {
   }
 }
 
-/** CLI.md, "Streams" and "Exit codes", as far as they hold for every run. */
+/** What holds for every run: a documented exit code, one error in three lines, no control characters, one POST at most. */
 function check(argv: readonly string[], { exit, stdout, stderr, lines, posts }: Outcome): void {
   expect(exit, stderr).not.toBe(1);
   expect(Object.keys(exitCodes), stderr).toContain(String(exit));
@@ -188,7 +180,7 @@ function check(argv: readonly string[], { exit, stdout, stderr, lines, posts }: 
   const start = lines.findIndex((line) => line.startsWith('error: '));
   expect(start, stderr).toBeGreaterThanOrEqual(0);
   const told = lines.slice(start);
-  // A run that has something to show for its money says so at its end.
+  // A run that saved images ends with a summary.
   if (exit >= 7 && /^\d+ images? in /.test(told.at(-1) ?? '')) told.pop();
   expect(told.length, stderr).toBeLessThanOrEqual(3);
   for (const line of told) expect(line).toMatch(/^(error|cause|hint): ./);

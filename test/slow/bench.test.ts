@@ -9,12 +9,13 @@ import { program } from '../support/imggen.ts';
 const startRows = 'version help usage-error dry-run';
 const imageRows =
   'one-url one-base64 one-sse big-url big-base64 big-sse ten-url ten-base64 ten-sse slow-url slow-base64';
-const oursInOrder = `${startRows} ${imageRows} batch-20 check-20 plan-20`;
+const oursInOrder = `${startRows} ${imageRows} batch-20 check-20 due-20`;
 const rivalsInOrder = [
   'one-url: curl + jq + xargs curl',
   'one-url: openai',
   'one-base64: curl + jq + base64',
   'one-base64: openai',
+  'one-base64: gpt-image-2-skill',
   'ten-url: curl --parallel',
   'ten-url: openai',
   'ten-base64: curl + jq + base64',
@@ -22,7 +23,7 @@ const rivalsInOrder = [
   'batch-20: shell loop',
   'batch-20: xargs -P',
 ];
-const script = fileURLToPath(new URL('bench.js', import.meta.url));
+const script = fileURLToPath(new URL('../bench/bench.js', import.meta.url));
 
 function bench(args: readonly string[], imggen = program): Promise<{ exit: number; stdout: string; stderr: string }> {
   const env = { ...process.env, IMGGEN_TEST_PROGRAM: imggen };
