@@ -5,14 +5,15 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string };
 
-// `npm test` leaves out test/slow; `npm run test:slow` (mode slow) runs nothing else.
+// `npm test` leaves out test/slow; `npm run test:slow` (mode slow) runs it, and the properties with more cases.
 export default defineConfig(({ mode }) => ({
   root,
   // What src/build.js puts into the bundle.
   define: { __VERSION__: JSON.stringify(version) },
   test: {
-    include: [mode === 'slow' ? 'test/slow/**/*.test.ts' : 'test/**/*.test.ts'],
+    include: mode === 'slow' ? ['test/slow/**/*.test.ts', 'test/**/*.property.test.ts'] : ['test/**/*.test.ts'],
     exclude: mode === 'slow' ? [] : ['test/slow/**'],
+    env: { IMGGEN_TEST_MODE: mode },
     pool: 'forks',
     // Most of a test's time is spent in the processes that it starts.
     maxWorkers: 2,

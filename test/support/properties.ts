@@ -5,8 +5,8 @@ import { seeded } from './random.ts';
 
 export { seeded as mulberry32 } from './random.ts';
 
-/** Cases of a property: a few by default, `IMGGEN_PROPERTY_RUNS=10000` for the long run. */
-const runs = Number(process.env.IMGGEN_PROPERTY_RUNS ?? 250);
+/** Cases of a property: a few in `npm test`, more in `npm run test:slow`, `IMGGEN_PROPERTY_RUNS=10000` for the long run. */
+const runs = Number(process.env.IMGGEN_PROPERTY_RUNS ?? (process.env.IMGGEN_TEST_MODE === 'slow' ? 250 : 60));
 /** `IMGGEN_PROPERTY_SEED` repeats a run that failed. */
 const seed = process.env.IMGGEN_PROPERTY_SEED;
 
