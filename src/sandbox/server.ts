@@ -101,7 +101,7 @@ function close(server: Server): Promise<void> {
 async function serve(request: IncomingMessage, response: ServerResponse, context: Context): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  // A write to a client that is gone is not a failure of the server; 'close' has told of it.
+  // The client may be gone: a failed write is no failure of the server, and 'close' ends the work.
   response.on('error', () => {});
   const reply = await route(request, context, gone.signal).catch(failure);
   await deliver(reply, response, gone.signal).catch(() => response.destroy());

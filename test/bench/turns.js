@@ -1,4 +1,4 @@
-// Many runs of several programs, in turn, so that whatever else the machine does meets all of them.
+// Many runs of several programs, in turn, so that other load on the machine meets all of them.
 import { setImmediate } from 'node:timers/promises';
 import { measure, measuresMemory } from './measure.js';
 

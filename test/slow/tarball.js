@@ -58,7 +58,7 @@ function smoke(wanted, tarball) {
   console.log(`Node ${wanted}: works (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }
 
-/** A Node that is too old is told so, whatever its parser knows. */
+/** A Node that is too old is refused with a reason, although its parser may not know the syntax. */
 function refused() {
   const result = spawnSync(nodeOf(tooOld), [path.join(root, 'bin/imggen.js'), '--version'], { encoding: 'utf8' });
   check(
