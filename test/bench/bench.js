@@ -90,10 +90,9 @@ async function main() {
 
 function described({ openai, skill, ...tools }) {
   const found = Object.entries(tools).map(([name, said]) => said ?? `no ${name}`);
-  const packages = Object.entries({ 'openai@6': openai, 'gpt-image-2-skill': skill }).map(([name, rival]) =>
-    rival ? `${name.split('@')[0]} ${rival.version}` : `no ${name} (npm install --no-save ${name})`,
-  );
-  return [...found, ...packages].join(', ');
+  const packages = Object.entries({ openai, 'gpt-image-2-skill': skill });
+  const present = packages.map(([name, rival]) => (rival ? `${name} ${rival.version}` : `no ${name}`));
+  return [...found, ...present].join(', ');
 }
 
 /** Measures and shows a group. Returns, by row, the figures of imggen, its floor and its rivals. */

@@ -35,7 +35,7 @@ function bench(args: readonly string[], imggen = program): Promise<{ exit: numbe
 }
 
 // No time is judged here: only that each row is there, and that every program did its work.
-it('the short form of the bench shows every row', { timeout: 60_000 }, async () => {
+it('the short form of the bench shows every row', { timeout: 180_000 }, async () => {
   const { exit, stdout, stderr } = await bench(['--short']);
   expect({ exit, stderr }, stdout).toEqual({ exit: 0, stderr: '' });
   const lines = stdout.split('\n');
