@@ -1,23 +1,21 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll } from 'vitest';
 import { ordered } from '../../src/batch/lock/entry.ts';
 import { textOf } from '../../src/batch/lock/file.ts';
 import type { LockEntry } from '../../src/batch/lock/types.ts';
 import { anyText } from './properties.ts';
 
-/** A directory of this test file's own. */
+/** A directory of this process. */
 export const top = mkdtempSync(join(tmpdir(), 'imggen-locks-'));
-afterAll(() => rmSync(top, { recursive: true, force: true }));
+// Test files of one process share this module, so that no one of them may remove the directory.
+process.once('exit', () => rmSync(top, { recursive: true, force: true }));
 
 export const lockPath = join(top, 'x.lock.json');
 
 /** Makes the directory empty again. */
 export function empty(): void {
-  // Test files that share this module share the directory, and each removes it.
-  mkdirSync(top, { recursive: true });
   for (const name of readdirSync(top)) rmSync(join(top, name));
 }
 
