@@ -3,7 +3,7 @@ import type { ImageRequest, Json } from '../request/types.ts';
 import type { decodeAnswer } from './decode.ts';
 
 /** A request as an API wants it, without the key. */
-export interface EncodedRequest {
+interface EncodedRequest {
   url: string;
   headers: Readonly<Record<string, string>>;
   body: RequestBody;

@@ -19,11 +19,6 @@ export async function puppet(answer: Answerer): Promise<Gateway> {
   return api;
 }
 
-/** The same; its maker closes it. */
-export async function openPuppet(answer: Answerer): Promise<Gateway & { close: () => void }> {
-  return await serve(answer);
-}
-
 /** A TCP server on loopback; its port. */
 export async function tcp(accept: (socket: Socket) => void = () => {}): Promise<number> {
   const sockets = new Set<Socket>();
