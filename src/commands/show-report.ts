@@ -1,6 +1,6 @@
 import { hintMayBeCharged } from '../errors.ts';
 import { missingImages, unmadeImages } from '../journal/fold.ts';
-import { type FailedImage, type Report, reportDocument } from '../generate/report.ts';
+import { type FailedImage, imagesAre, type Report, reportDocument } from '../generate/report.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { oneLine } from '../terminal/sanitize.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -45,36 +45,24 @@ function showMissing(report: Report, terminal: Terminal): void {
     terminal.problem('it is paid for: imggen config set taskUrl <url with {task_id}>, then imggen resume', 'hint');
     return;
   }
-  showUnmade(report, terminal);
-  if (failed.every(({ unread, original }) => unread || original !== undefined)) return;
+  const unmade = failed.filter(({ original }) => original !== undefined);
+  if (unmade.length > 0) {
+    showFailed(unmade, asked.n, 'saved and not converted', terminal);
+    if (unmadeImages(run).length > 0) terminal.problem('to convert without a new generation: imggen resume', 'hint');
+  }
   const unsaved = failed.filter(({ original }) => original === undefined);
-  if (unsaved.length > 0)
-    showFailed(
-      unsaved,
-      `${unsaved.length} of ${asked.n} ${asked.n === 1 ? 'image is' : 'images are'} not saved`,
-      terminal,
-    );
-  if (missingImages(run).length > 0)
-    terminal.problem('they are paid for; to save them without a new generation: imggen resume', 'hint');
+  if (unsaved.length === 0) return;
+  showFailed(unsaved, asked.n, 'not saved', terminal);
+  const missing = missingImages(run).length;
+  const [they, them] = missing === 1 ? ['it is', 'it'] : ['they are', 'them'];
+  if (missing > 0)
+    terminal.problem(`${they} paid for; to save ${them} without a new generation: imggen resume`, 'hint');
   else if (run.problem?.state === 'unknown') terminal.problem(hintMayBeCharged(asked.run), 'hint');
 }
 
-function showFailed(failed: readonly FailedImage[], what: string, terminal: Terminal): void {
-  terminal.problem(what);
+function showFailed(failed: readonly FailedImage[], n: number, state: string, terminal: Terminal): void {
+  terminal.problem(imagesAre(failed.length, n, state));
   terminal.problem(failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '), 'cause');
-}
-
-/** Images that are saved but not converted. */
-function showUnmade({ failed, run }: Report, terminal: Terminal): void {
-  const unmade = failed.filter(({ original }) => original !== undefined);
-  if (unmade.length === 0) return;
-  const { n } = run.asked;
-  showFailed(
-    unmade,
-    `${unmade.length} of ${n} ${n === 1 ? 'image is' : 'images are'} saved, and not converted`,
-    terminal,
-  );
-  if (unmadeImages(run).length > 0) terminal.problem('to convert without a new generation: imggen resume', 'hint');
 }
 
 /** `2 images in 12.3 s · 1056 tokens · request req_1` */

@@ -18,9 +18,6 @@ import { saveImage, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
 import type { SavedImage, StoredPart } from '../images/types.ts';
 
-/** The reader of stdout has gone, as `head` does. */
-class UnreadOutput extends ImggenError {}
-
 /** Parallel downloads of one run. */
 const concurrency = 4;
 
@@ -87,7 +84,6 @@ async function deliverOne(
     }
     const reason = [error.message, error.reason, error.hint].filter(Boolean).join(': ');
     const kept = log.run.images[index - 1]?.stored;
-    if (error instanceof UnreadOutput) return { index, reason, unread: true };
     if (error.code !== 'output') return { index, reason };
     return { index, reason: kept ? `${reason}; it is kept in ${kept.part}` : reason, output: true };
   }
@@ -167,7 +163,8 @@ async function emitIt(
 ): Promise<SavedImage> {
   const write = async ({ part, facts }: StoredPart): Promise<SavedImage> => {
     for await (const chunk of createReadStream(part)) {
-      if (!(await emit(chunk as Buffer))) throw new UnreadOutput('incomplete', 'nobody reads stdout any more');
+      if (!(await emit(chunk as Buffer)))
+        throw new ImggenError('incomplete', 'the reader of stdout has gone; the image is kept');
     }
     return { ...facts, path: '-' };
   };

@@ -9,8 +9,6 @@ export interface FailedImage {
   reason: string;
   /** Whether it was the writing that failed; the bytes are kept then. */
   output?: boolean;
-  /** Whether it was meant for stdout, where nobody reads any more: no error to speak of, and the bytes are kept. */
-  unread?: boolean;
   /** Where the image is saved, when it is its conversion that failed. */
   original?: string;
 }
@@ -26,7 +24,12 @@ export interface Report {
   elapsedMs: number;
 }
 
-/** The document of `--json` (CLI.md, "Streams"). */
+/** `the image is not saved`, `1 of 3 images is not saved`. */
+export function imagesAre(count: number, n: number, state: string): string {
+  return n === 1 ? `the image is ${state}` : `${count} of ${n} images ${count === 1 ? 'is' : 'are'} ${state}`;
+}
+
+/** The document of `--json`. */
 export function reportDocument({
   run: { asked, answered },
   images,

@@ -390,7 +390,7 @@ describe('what is made of an image', () => {
     expect(prompts(api).sort()).toEqual(['x', 'y']);
   });
 
-  test('fails for its job alone, and what was paid for stays', async () => {
+  test('under the name of a directory is refused for its job alone, before that is paid for', async () => {
     const { project, api } = await declared({
       images: [
         { prompt: 'x', name: 'x', convert: 'webp' },
@@ -401,7 +401,8 @@ describe('what is made of an image', () => {
     writeFileSync(join(project.place.cwd, 'x.webp', 'in the way'), '');
     const { exit } = await project.run('--overwrite');
     expect(exit).toBe(8);
-    expect(project.images).toEqual(['x.original.png', 'y.png']);
+    expect(prompts(api)).toEqual(['y']);
+    expect(project.images).toEqual(['y.png']);
     rmSync(join(project.place.cwd, 'x.webp'), { recursive: true });
     const again = await project.run('--overwrite');
     expect(again).toMatchObject({ exit: 0, stdout: 'x.webp\n' });

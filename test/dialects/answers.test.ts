@@ -163,6 +163,19 @@ describe('several images keep their order', () => {
     },
     'as events': { headers: eventStream, body: completed('cat.png') + completed('cat.jpg') + completed('cat.webp') },
   };
+  test('when the first is the last to arrive', async () => {
+    const late = (name: ImageName, ms: number) => async () => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return { body: image(name) };
+    };
+    const api = await gateway({
+      generation: [documented('{{origin}}/1', '{{origin}}/2', '{{origin}}/3')],
+      paths: { '/1': late('cat.png', 400), '/2': late('cat.jpg', 200), '/3': late('cat.webp', 0) },
+    });
+    const { exit, stdout } = await imggen(['a cat', '-n', '3'], { gateway: api });
+    expect({ exit, stdout }).toEqual(three);
+  });
+
   test.each(Object.entries(orders))('%s', async (_name, answer) => {
     const { exit, stdout, saved } = await answered(answer, ['-n', '3']);
     expect({ exit, stdout }).toEqual(three);
@@ -272,7 +285,7 @@ describe('not every image can be had', () => {
     const { exit, stdout, stderr, files } = await answered(answer, ['-n', '3']);
     expect(exit).toBe(7);
     expect(stdout).toBe('a-cat-1.png\na-cat-3.webp\n');
-    expect(stderr).toMatch(/^error: 1 of 3 images .* not saved$/m);
+    expect(stderr).toMatch(/^error: 1 of 3 images is not saved$/m);
     expect(stderr).toContain('image 2: it is not an image, it begins with "hello world');
     expect(files).toEqual(['a-cat-1.png', 'a-cat-3.webp']);
   });
@@ -296,7 +309,7 @@ describe('not every image can be had', () => {
   ])('%s: nothing is saved, exit 7', async (_name, answer, reason) => {
     const { exit, document, stderr, files } = await documentOf(answer);
     expect({ exit, files }).toEqual({ exit: 7, files: [] });
-    expect(stderr).toMatch(/^error: 1 of 1 images? .* not saved$/m);
+    expect(stderr).toMatch(/^error: the image is not saved$/m);
     expect(stderr).not.toContain('imggen resume');
     expect(document).toMatchObject({ images: [], failed: [{ index: 1, reason: expect.stringMatching(reason) }] });
   });

@@ -118,7 +118,7 @@ describe('-o and --name', () => {
     [['-o', '/proc/self/fd/1'], '-o /proc/self/fd/1 is no place for a file\nhint: -o - '],
     [['-o', '/dev/null', '--overwrite'], '-o /dev/null is no place for a file\nhint: -o - '],
     [['-o', 'cat.png', '--name', '{i}'], '-o cat.png names a file, and --name names it too'],
-    [['-o', '-', '--sidecar'], '--sidecar needs a file to stand beside'],
+    [['-o', '-', '--sidecar'], '--sidecar needs a file, and -o - makes none'],
     [['-o', '-', '--name={i}'], '--name does not go with -o -'],
     [['--name', '{prompt}'], '--name {prompt} has an unknown field {prompt}'],
     [['--name', '../{slug}'], '--name ../{slug} leaves the directory'],

@@ -159,7 +159,7 @@ describe.each([
     run.kill(signal);
     const { exit, files, stderr } = await run.end;
     expect({ exit, files }).toEqual({ exit: code, files: ['a-cat-1.png', 'a-cat-3.webp'] });
-    expect(stderr).toMatch(/1 of 3 images are not saved\n.*image 2: (interrupted|terminated)\n.*imggen resume/);
+    expect(stderr).toMatch(/1 of 3 images is not saved\n.*image 2: (interrupted|terminated)\n.*imggen resume/);
     expect(await journal(place)).toMatchObject({ state: 'incomplete', missing: [{ index: 2 }] });
 
     // The same again, of resume.

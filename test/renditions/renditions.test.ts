@@ -159,9 +159,9 @@ describe('a mistake is refused before anything is sent:', () => {
     ['--resize 16385x', 'error: --resize 16385x is not a size'],
     ['--resize 800', 'hint: 800x600'],
     ['--resize x', 'error: --resize x is not'],
-    ['--fit fill --resize 4x', 'hint: inside, cover, contain'],
+    ['--fit fill --resize 4x', 'hint: one of: inside, cover, contain'],
     ['--fit cover', 'error: --fit goes with --resize'],
-    ['--convert gif', 'hint: webp, avif, jpeg, png'],
+    ['--convert gif', 'hint: one of: webp, avif, jpeg, png'],
     ['--convert-quality 50', 'error: --convert-quality goes with'],
     ['--convert-quality 0 --convert webp', 'error: --convert-quality 0 is not a whole number from 1 to 100'],
     ['--convert-quality 50 --convert png', 'error: --convert-quality 50: png has no quality'],
@@ -307,7 +307,7 @@ describe('a conversion that fails never loses the original:', () => {
       files: ['cat-1.original.png', 'cat-2.original.png', 'cat-2.webp'],
     });
     expect(stderr).toMatch(
-      /error: 1 of 2 images are saved, and not converted\ncause: image 1: .*; the original is cat-1\.original\.png\n/,
+      /error: 1 of 2 images is saved and not converted\ncause: image 1: .*; the original is cat-1\.original\.png\n/,
     );
     // Another try would end the same way.
     expect(stderr).not.toContain('imggen resume');
@@ -348,7 +348,7 @@ describe('a conversion that fails never loses the original:', () => {
     const { exit, stdout, stderr, files } = await imggen(args, { place, gateway: api, env });
     expect({ exit, stdout, files }).toEqual({ exit: 8, stdout: '', files: ['cat.original.png'] });
     expect(stderr).toContain(
-      'error: 1 of 1 image is saved, and not converted\ncause: image 1: cannot write cat.webp: EIO: refused',
+      'error: the image is saved and not converted\ncause: image 1: cannot write cat.webp: EIO: refused',
     );
     expect(stderr).toContain(
       '; the original is cat.original.png\nhint: to convert without a new generation: imggen resume\n',
@@ -481,7 +481,7 @@ describe('resume', () => {
     const { exit, files, stderr } = await run.end;
     expect(exit).toBe(130);
     expect(stderr).toMatch(
-      /of 4 images are (not saved yet: imggen resume|saved, and not converted\ncause: image \d: interrupted)/,
+      /of 4 images are (not saved yet: imggen resume|saved and not converted\ncause: image \d: interrupted)/,
     );
     expect(files.length).toBeLessThan(8);
     expect(await imggen(['resume'], { place })).toMatchObject({ exit: 0 });

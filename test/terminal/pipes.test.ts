@@ -23,7 +23,7 @@ describe('a reader of stdout that goes away is no error', () => {
     expect(stderr).not.toMatch(/EPIPE|Error/);
   });
 
-  test('of one image, which is then not saved: exit 7', async () => {
+  test('of one image, which is then not saved: exit 7, and stderr says where it is', async () => {
     const api = await gateway({
       generation: [{ body: ['{"data":[{"b64_json":"', largePng(2_000_000).toString('base64'), '"}]}'] }],
     });
@@ -33,7 +33,9 @@ describe('a reader of stdout that goes away is no error', () => {
     });
     expect(exit, stderr).toBe(7);
     expect(stdout).toEqual(image('cat.png').subarray(0, 8));
-    expect(stderr).not.toMatch(/EPIPE|error/i);
+    expect(stderr).toContain('error: the image is not saved\ncause: image 1: the reader of stdout has gone');
+    expect(stderr).toContain('hint: it is paid for; to save it without a new generation: imggen resume');
+    expect(stderr).not.toMatch(/EPIPE/);
     expect(place.files()).toEqual([]);
   });
 
