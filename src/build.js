@@ -15,9 +15,14 @@ const readable = { platform: 'node', target: 'node20.19', minifySyntax: true, mi
 const slim = {
   name: 'slim',
   setup({ onResolve }) {
-    const parts = { yaml: 'yaml', 'ajv/dist/2020.js': 'ajv', 'ajv-formats': 'ajv' };
+    const parts = {
+      // Its index for Node prints what it reads to stdout where the environment has LOG_STREAM or LOG_TOKENS.
+      yaml: 'node_modules/yaml/browser/dist/index.js',
+      'ajv/dist/2020.js': 'src/slim/ajv.js',
+      'ajv-formats': 'src/slim/ajv.js',
+    };
     for (const [name, part] of Object.entries(parts))
-      onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: path.join(root, `src/slim/${part}.js`) }));
+      onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: path.join(root, part) }));
   },
 };
 

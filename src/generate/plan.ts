@@ -92,7 +92,9 @@ function placeOf({ values, origins }: Resolved): { to: Destination; rendition: R
   const isConverted = convert !== undefined;
   // What was typed outranks a template from the environment or the config file.
   const template =
-    origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted) ? undefined : values.name;
+    values.name !== undefined && origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted)
+      ? undefined
+      : values.name;
   const to = destination(out, template, isConverted);
   const named = formatOfDestination(to);
   if (!isConverted || named === undefined || named === convert) return { to, rendition: renditionOf(values) };

@@ -1,99 +1,58 @@
 import { closest } from '../../similar.ts';
-import { type Flaw, flawLimit, flaws, mistakeOf, quoted } from './flaws.ts';
-import { type Locate, locator } from './positions.ts';
-import { entryOf, fieldsOf, isMap, type Pair, type Reading, type Tree } from './tree.ts';
-import type { Entry, Field, Mistake } from './types.ts';
-
-/** A YAML or JSON document, which is read whole. */
-export interface Document {
-  defaults: readonly Field[];
-  /** The document's own mistakes in the text's order, then its jobs in theirs. */
-  parts: readonly (Entry | Mistake)[];
-}
+import { mistakeLimit, mistakes, quoted } from './node.ts';
+import type { BatchFile, Entry, Field, Mistake, Node, Reading } from './types.ts';
 
 const topLevel = ['defaults', 'images'];
+const start = { line: 1, column: 1 };
 
-/** @param text without a byte order mark */
-export async function readDocument(text: string, kind: 'yaml' | 'json'): Promise<Document> {
-  const reading = await (kind === 'yaml' ? fromYaml(text) : fromJson(text));
-  const locate = locator(text);
-  const shape: Shape = reading.tree
-    ? shapeOf(reading.tree)
-    : { images: [], flaws: reading.flaws.length > 0 ? [] : [flaws.nothing(0)] };
-  const jobs = shape.images.flatMap((image, index) => (isMap(image.value) ? [entryOf(image, index, locate)] : []));
-  return {
-    defaults: shape.defaults ? fieldsOf(shape.defaults, locate) : [],
-    parts: [...mistakesOf([...reading.flaws, ...shape.flaws], locate), ...jobs],
-  };
+/** What a YAML or JSON document declares: `images`, `defaults`, and nothing else at its top but the editor's `$schema`. */
+export function batchFileOf({ node: top, mistakes: ofText }: Reading): BatchFile {
+  const found = [...ofText];
+  const entries: Entry[] = [];
+  let defaults: readonly Field[] = [];
+  if (!top || top.value === null) {
+    if (found.length === 0) found.push(mistakes.nothing(top?.at ?? start));
+  } else if (!top.fields) {
+    const hint = top.items && 'the list belongs below the key "images"';
+    found.push(mistakes.unlike(top, 'the file', 'a map with "images"', hint));
+  } else {
+    const unknown = top.fields.filter(({ key }) => !topLevel.includes(key) && key !== '$schema');
+    found.push(...unknown.map(unknownKey));
+    const nodeOf = (name: string) => top.fields?.find(({ key }) => key === name)?.node;
+
+    const given = nodeOf('defaults');
+    if (given?.fields) defaults = given.fields;
+    else if (given) found.push(mistakes.unlike(given, '"defaults"', 'a map of options'));
+
+    const images = nodeOf('images');
+    for (const [index, item] of images?.items?.entries() ?? [])
+      if (item.fields) entries.push({ index, at: item.at, fields: item.fields });
+      else if (found.length < mistakeLimit) found.push(noImage(item));
+    if (images && !images.items) found.push(mistakes.unlike(images, '"images"', 'a list of images'));
+    else if (images ? images.items?.length === 0 : !unknown.some(({ key }) => closest(key, topLevel) === 'images'))
+      found.push(mistakes.nothing((images ?? top).at));
+  }
+  return { defaults, entries, mistakes: firstOf(found) };
 }
 
-/** The flaws as mistakes in the text's order, one for each place: what is found there later comes of the first. */
-function mistakesOf(flaws: readonly Flaw[], locate: Locate): Mistake[] {
-  const sorted = [...flaws].sort((a, b) => a.at - b.at);
+/** In the order of the text, one for each place: what is found there later follows from the first. */
+function firstOf(found: Mistake[]): Mistake[] {
+  const sorted = found.sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column);
   return sorted
-    .filter(({ at }, index) => sorted[index - 1]?.at !== at)
-    .slice(0, flawLimit)
-    .map((flaw) => mistakeOf(flaw, locate));
+    .filter(({ at: { line, column } }, index) => {
+      const before = sorted[index - 1]?.at;
+      return before?.line !== line || before.column !== column;
+    })
+    .slice(0, mistakeLimit);
 }
 
-async function fromYaml(text: string): Promise<Reading> {
-  const { readYaml } = await import('./yaml.ts');
-  return readYaml(text);
-}
-
-async function fromJson(text: string): Promise<Reading> {
-  const { readJson } = await import('./json.ts');
-  const reading = readJson(text);
-  if (reading) return reading;
-  if (text.trim() === '') return { tree: undefined, flaws: [] };
-  const { jsonFlaws } = await import('./json-flaws.ts');
-  return { tree: undefined, flaws: await jsonFlaws(text) };
-}
-
-interface Shape {
-  defaults?: Tree;
-  images: readonly Tree[];
-  flaws: Flaw[];
-}
-
-/** What the document says at its top: `images`, `defaults`, and nothing else but the editor's `$schema`. */
-function shapeOf(top: Tree): Shape {
-  const pairs = top.pairs();
-  if (!pairs) {
-    const hint = top.items() ? 'the list belongs below the key "images"' : undefined;
-    return {
-      images: [],
-      flaws: [top.value === null ? flaws.nothing(top.at) : flaws.unlike(top, 'the file', 'a map with "images"', hint)],
-    };
-  }
-  const unknown = pairs.filter(({ key }) => !topLevel.includes(key) && key !== '$schema');
-  const shape: Shape = { images: [], flaws: unknown.map(unknownKey) };
-  const valueOf = (name: string) => pairs.find(({ key }) => key === name)?.value;
-
-  const defaults = valueOf('defaults');
-  if (defaults?.pairs()) shape.defaults = defaults;
-  else if (defaults) shape.flaws.push(flaws.unlike(defaults, '"defaults"', 'a map of options'));
-
-  const images = valueOf('images');
-  const items = images?.items();
-  if (items) {
-    shape.images = items;
-    for (const item of items) if (!isMap(item.value) && shape.flaws.length < flawLimit) shape.flaws.push(noImage(item));
-  }
-  if (images && !items) shape.flaws.push(flaws.unlike(images, '"images"', 'a list of images'));
-  else if (items?.length === 0 || (!items && !unknown.some(({ key }) => closest(key, topLevel) === 'images'))) {
-    shape.flaws.push(flaws.nothing((images ?? top).at));
-  }
-  return shape;
-}
-
-function unknownKey({ key, at }: Pair): Flaw {
+function unknownKey({ key, at }: Field): Mistake {
   const meant = closest(key, topLevel);
   const hint = meant ? `did you mean: ${meant}` : 'a batch file has "defaults" and "images"';
   return { at, message: `${quoted(key)} is not known here`, hint };
 }
 
-function noImage(item: Tree): Flaw {
+function noImage(item: Node): Mistake {
   const hint = typeof item.value === 'string' ? 'the prompt belongs to the key "prompt"' : undefined;
-  return flaws.unlike(item, 'an image', 'a map of options', hint);
+  return mistakes.unlike(item, 'an image', 'a map of options', hint);
 }

@@ -1,92 +1,136 @@
+import { type JSONVisitor, type ParseErrorCode, visit } from 'jsonc-parser';
 import type { Json } from '../../request/types.ts';
-import { depthLimit, type Flaw, flawLimit, flaws } from './flaws.ts';
-import { eachKey, elements, endOf, measure, skipBlanks } from './json-text.ts';
-import type { Pair, Reading, Tree } from './tree.ts';
+import { depthLimit, inexact, listNode, mapNode, mistakeLimit, mistakes, type Room } from './node.ts';
+import type { Field, Mistake, Node, Position, Reading } from './types.ts';
 
-/** Of each of them something is held, some hundred bytes. */
-const valueLimit = 4_000_000;
+/** By the number that jsonc-parser gives an error: its table is a const enum, which leaves nothing to import. */
+const messages: Readonly<Record<number, string>> = {
+  1: 'this is not JSON; a text stands in double quotes',
+  2: 'this is not a number as JSON writes it',
+  3: 'a key is expected, in double quotes',
+  4: 'a value is expected',
+  5: 'a colon is expected',
+  6: 'a comma is expected',
+  7: 'a closing brace } is expected',
+  8: 'a closing bracket ] is expected',
+  9: 'the value has ended before this',
+  10: 'JSON has no comments',
+  11: 'a comment has no end',
+  12: 'a text has no closing quote',
+  13: 'a number has no end',
+  14: 'an escape \\u needs four hexadecimal digits',
+  15: 'JSON has no such escape',
+  16: 'a text cannot hold a control character; a line end is written as \\n',
+} satisfies Record<ParseErrorCode, string>;
 
-/**
- * Reads a JSON text with JSON.parse, which is quick, and goes through the text again for what JSON.parse does not
- * tell: which keys stand twice, and, when it is asked for, where things stand.
- * @returns undefined when JSON.parse refuses the text
- */
-export function readJson(text: string): Reading | undefined {
-  let value: Json;
-  try {
-    value = JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-  const { colons, tooDeep, tooLarge } = measure(text, { depth: depthLimit, values: valueLimit });
-  if (tooLarge !== undefined) return { tree: undefined, flaws: [flaws.tooLarge(tooLarge)] };
-  if (tooDeep !== undefined) return { tree: undefined, flaws: [flaws.tooDeep(tooDeep)] };
-  const tree = new JsonTree(text, skipBlanks(text, 0), value);
-  // A key that stands twice in the text is held once.
-  return { tree, flaws: keysIn(value) === colons ? [] : firstOf(flawsIn(tree)) };
+type Place = [offset: number, length: number, line: number, character: number];
+
+/** A map or a list whose end is not read yet. */
+interface Open {
+  at: Position;
+  fields: Field[] | undefined;
+  items: Node[];
+  keys: Set<string>;
+  /** The key whose value comes next. */
+  key: Pick<Field, 'key' | 'at'> | undefined;
 }
 
-/** How many keys a value has, in all its depth; NaN when it holds a number like 1e999. */
-function keysIn(value: Json): number {
-  if (typeof value === 'number') return Number.isFinite(value) ? 0 : Number.NaN;
-  if (typeof value !== 'object' || value === null) return 0;
-  let count = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) count += keysIn(item);
-    return count;
-  }
-  for (const key in value) count += 1 + keysIn(value[key] as Json);
-  return count;
-}
+/** Thrown to leave a text that nests too deeply, or holds too much, before it takes all memory. */
+const stop = new Error('stop');
 
-function firstOf(flaws: Iterable<Flaw>): Flaw[] {
-  const first: Flaw[] = [];
-  for (const flaw of flaws) if (first.push(flaw) === flawLimit) break;
-  return first;
-}
+/** Reads JSON texts: a whole file, or its lines one after another. */
+export class JsonReader implements JSONVisitor {
+  readonly #room: Room;
+  #line: number | undefined;
+  #mistakes: Mistake[] = [];
+  #root: Node | undefined;
+  #isBroken = false;
+  #open: Open[] = [];
 
-function* flawsIn(tree: Tree): Generator<Flaw> {
-  if (typeof tree.value === 'number' && !Number.isFinite(tree.value)) yield flaws.noNumber(tree.at);
-  const seen = new Set<string>();
-  for (const { key, at, value } of tree.pairs() ?? []) {
-    if (seen.has(key)) yield flaws.repeated(at, key);
-    seen.add(key);
-    yield* flawsIn(value);
-  }
-  for (const item of tree.items() ?? []) yield* flawsIn(item);
-}
-
-/** A value of a good JSON text. What is inside is looked for in the text when it is asked for. */
-class JsonTree implements Tree {
-  readonly value: Json;
-  readonly at: number;
-  readonly #text: string;
-
-  constructor(text: string, at: number, value: Json) {
-    this.#text = text;
-    this.at = at;
-    this.value = value;
+  /** @param room for the values of all texts together */
+  constructor(room: Room) {
+    this.#room = room;
   }
 
-  pairs(): Pair[] | undefined {
-    const { value } = this;
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    const pairs: Pair[] = [];
-    eachKey(this.#text, this.at, (key, at, valueAt) => {
-      pairs.push({ key, at, value: new JsonTree(this.#text, valueAt, value[key] as Json) });
-    });
-    return pairs.length === Object.keys(value).length ? pairs : pairs.map((pair) => this.#alone(pair));
+  /**
+   * Reads a text, with every mistake of its syntax.
+   * @param line the number of a text that is one line of a file; undefined for a whole file
+   */
+  read(text: string, line?: number): Reading {
+    this.#line = line;
+    this.#mistakes = [];
+    this.#root = undefined;
+    this.#isBroken = false;
+    this.#open = [];
+    try {
+      visit(text, this, { disallowComments: true });
+    } catch (error) {
+      if (error !== stop) throw error;
+    }
+    return { node: this.#isBroken ? undefined : this.#root, mistakes: this.#mistakes };
   }
 
-  items(): Tree[] | undefined {
-    const { value } = this;
-    if (!Array.isArray(value)) return undefined;
-    return elements(this.#text, this.at).map((at, index) => new JsonTree(this.#text, at, value[index] as Json));
+  readonly onError = (code: number, ...place: Place): void => {
+    this.#isBroken = true;
+    this.#add({ at: this.#at(...place), message: messages[code] ?? 'this is not JSON' });
+  };
+
+  readonly onObjectBegin = (...place: Place): void => this.#begin(this.#at(...place), []);
+  readonly onArrayBegin = (...place: Place): void => this.#begin(this.#at(...place), undefined);
+  readonly onObjectEnd = (): void => this.#end();
+  readonly onArrayEnd = (): void => this.#end();
+
+  readonly onObjectProperty = (key: string, ...place: Place): void => {
+    const open = this.#open.at(-1) as Open;
+    const at = this.#at(...place);
+    if (open.keys.has(key)) this.#add(mistakes.repeated(at, key));
+    open.keys.add(key);
+    open.key = { key, at };
+  };
+
+  readonly onLiteralValue = (value: Json, ...place: Place): void => {
+    const at = this.#at(...place);
+    const mistake = inexact(at, value);
+    if (mistake) this.#add(mistake);
+    this.#put({ at, value });
+  };
+
+  #begin(at: Position, fields: Field[] | undefined): void {
+    if (this.#open.length === depthLimit) this.#leave(mistakes.tooDeep(at));
+    this.#open.push({ at, fields, items: [], keys: new Set(), key: undefined });
   }
 
-  /** Of a key that stands twice JSON.parse holds the last value; each of them is read here by itself. */
-  #alone({ key, at, value: { at: valueAt } }: Pair): Pair {
-    const value = JSON.parse(this.#text.slice(valueAt, endOf(this.#text, valueAt))) as Json;
-    return { key, at, value: new JsonTree(this.#text, valueAt, value) };
+  #end(): void {
+    const { at, fields, items } = this.#open.pop() as Open;
+    this.#put(fields ? mapNode(at, fields) : listNode(at, items));
+  }
+
+  #put(node: Node): void {
+    this.#room.left -= 1;
+    if (this.#room.left < 0) this.#leave(mistakes.tooLarge(node.at));
+    const open = this.#open.at(-1);
+    if (!open) this.#root = node;
+    else if (!open.fields) open.items.push(node);
+    else if (open.key) open.fields.push({ ...open.key, node });
+  }
+
+  #at(offset: number, _length: number, line: number, character: number): Position {
+    return this.#line === undefined
+      ? { line: line + 1, column: character + 1 }
+      : { line: this.#line, column: offset + 1 };
+  }
+
+  #add(mistake: Mistake): void {
+    if (this.#mistakes.push(mistake) === mistakeLimit) this.#stop();
+  }
+
+  #leave(mistake: Mistake): never {
+    this.#mistakes.push(mistake);
+    this.#stop();
+  }
+
+  #stop(): never {
+    this.#isBroken = true;
+    throw stop;
   }
 }

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { usageError } from '../../errors.ts';
-import { linesOf } from './lines.ts';
-import type { Source } from './source.ts';
 import type { Mistake } from './types.ts';
 
+/** How a file of a job a line is written. */
+export type LineKind = 'json-lines' | 'text';
 /** How a batch file is written. */
-export type Kind = 'yaml' | 'json' | 'json-lines' | 'text';
+export type Kind = 'yaml' | 'json' | LineKind;
 
 const byExtension: Readonly<Record<string, Kind>> = {
   '.yaml': 'yaml',
@@ -17,30 +17,22 @@ const byExtension: Readonly<Record<string, Kind>> = {
 };
 
 /**
- * The kind that a file's name tells; undefined without an extension. Throws ImggenError `usage` for an unknown one: each
- * line of a README.md would be a prompt, and cost money.
- *
- * @param shown what to call the file in a message
+ * The kind that a file's extension tells. Throws ImggenError `usage` for any other name: each line of a README.md or of
+ * /etc/passwd would be a prompt, and cost money.
  */
-export function kindOfName(file: string, shown: string): Kind | undefined {
-  const extension = path.extname(file).toLowerCase();
-  const kind = byExtension[extension];
-  if (kind !== undefined || extension === '') return kind;
+export function kindOfName(file: string): Kind {
+  const kind = byExtension[path.extname(file).toLowerCase()];
+  if (kind) return kind;
+  const known = Object.keys(byExtension).join(' ');
   throw usageError(
-    `${shown} is no batch file by its name`,
-    `known are ${Object.keys(byExtension).join(' ')}; anything else from stdin: imggen batch - < file`,
+    `${file} is no batch file by its name`,
+    `known are ${known}; JSON Lines or a prompt a line also from stdin: imggen batch - < file`,
   );
 }
 
-/** The kind that the content tells: JSON Lines when a brace comes first, else text. */
-export async function kindOfContent(source: Source, lineLimit: number): Promise<Kind> {
-  for await (const { lines } of linesOf(source.chunks(), lineLimit))
-    for (const line of lines) {
-      if (typeof line !== 'string') return 'text';
-      const start = line.trimStart();
-      if (start !== '') return start.startsWith('{') ? 'json-lines' : 'text';
-    }
-  return 'text';
+/** The kind of what stdin holds: JSON Lines when a brace comes first, else text. */
+export function kindOfContent(text: string): LineKind {
+  return /^\s*\{/.test(text) ? 'json-lines' : 'text';
 }
 
 interface Look {
@@ -64,30 +56,22 @@ const documents: readonly Look[] = [
   },
 ];
 /** What is something else than the kind that a file's name, or its first character, says. */
-const lookalikes: Readonly<Record<'json-lines' | 'text', readonly Look[]>> = {
+const lookalikes: Readonly<Record<LineKind, readonly Look[]>> = {
   'json-lines': documents,
   text: [...documents, { name: 'JSON Lines', pattern: /^\{\s*"/, extension: '.jsonl' }],
 };
 
 /**
- * The mistake of giving something else for JSON Lines or text: each line of it would be a prompt, and cost money.
+ * The mistake of giving another format for JSON Lines or text: each of its lines would be a prompt, and cost money.
  * @param line the first one that declares something
  */
-export function lookalike(
-  line: string,
-  number: number,
-  kind: 'json-lines' | 'text',
-  { isStdin }: Source,
-): Mistake | undefined {
+export function lookalike(line: string, number: number, kind: LineKind, isStdin: boolean): Mistake | undefined {
   const text = line.trimStart();
   const look = lookalikes[kind].find(({ pattern }) => pattern.test(text));
   if (!look) return undefined;
   const at = { line: number, column: line.length - text.length + 1 };
-  return isStdin
-    ? {
-        at,
-        message: `stdin looks like ${look.name}, but holds JSON Lines or a prompt a line`,
-        hint: 'give the name of the file',
-      }
-    : { at, message: `this looks like ${look.name}`, hint: `give the file a name that ends in ${look.extension}` };
+  if (!isStdin)
+    return { at, message: `this looks like ${look.name}`, hint: `give the file a name that ends in ${look.extension}` };
+  const message = `stdin looks like ${look.name}, but holds JSON Lines or a prompt a line`;
+  return { at, message, hint: 'give the name of the file' };
 }

@@ -1,19 +1,26 @@
 import type { Json } from '../../request/types.ts';
 
-/** Where something stands in a file: line and column, both from 1. */
+/** Where something stands in a file: line, and column in UTF-16 units, both from 1. */
 export interface Position {
   line: number;
   column: number;
 }
 
-/** A key of a job, or of the defaults, with its value. */
+/** A value, and where it begins. */
+export interface Node {
+  at: Position;
+  value: Json;
+  /** The keys of a map, in their order; undefined for anything else. */
+  fields?: readonly Field[];
+  /** The elements of a list; undefined for anything else. */
+  items?: readonly Node[];
+}
+
+/** A key of a map, with its value. */
 export interface Field {
   key: string;
-  value: Json;
   at: Position;
-  valueAt: Position;
-  /** Position of something inside the value, by its path (`[0, 'resize']`); of the nearest that is known. */
-  within(path: readonly (string | number)[]): Position;
+  node: Node;
 }
 
 /** One declared job, as written. */
@@ -31,11 +38,16 @@ export interface Mistake {
   hint?: string;
 }
 
-/** A manifest that is open for reading. */
-export interface Manifest {
+/** A batch file, read whole. */
+export interface BatchFile {
   defaults: readonly Field[];
-  /** Can be iterated more than once; JSON Lines and text are read as a stream each time, in flat memory. */
-  entries(): AsyncIterable<Entry | Mistake>;
-  /** Removes what was spooled. */
-  close(): Promise<void>;
+  entries: readonly Entry[];
+  /** In the order of the text. With a syntax error, or too much in the file, entries may be missing. */
+  mistakes: readonly Mistake[];
+}
+
+/** A text that holds one value; undefined where its mistakes leave nothing to look at. */
+export interface Reading {
+  node: Node | undefined;
+  mistakes: Mistake[];
 }

@@ -1,110 +1,217 @@
 // Loads the package `yaml`: import() this file when a YAML document is at hand.
-import { type Alias, isAlias, isMap, isSeq, type ParsedNode, type Scalar } from 'yaml';
-import { anySize, depthLimit, type Flaw, flaws, kindOf, quoted } from './flaws.ts';
-import type { Reading } from './tree.ts';
-import { parseYaml } from './yaml-syntax.ts';
-import { type YamlPair, YamlTree } from './yaml-tree.ts';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Pair,
+  type ParsedNode,
+  Parser,
+  type Scalar,
+  type YAMLError,
+} from 'yaml';
+import type { Json } from '../../request/types.ts';
+import { depthLimit, inexact, kindOf, listNode, mapNode, mistakes, quoted, valueLimit } from './node.ts';
+import type { Field, Mistake, Node, Position, Reading } from './types.ts';
 
-/** About half a million values: 10,000 jobs that each merge ten keys make a quarter of it. */
+/** YAML 1.2 alone, whatever a %YAML line says: `yes` and `on` are texts, `017` is 17. */
+const dialect = {
+  version: '1.2',
+  schema: 'core',
+  resolveKnownTags: false,
+  merge: false,
+  stringKeys: true,
+  // The package compares each key with every other.
+  uniqueKeys: false,
+  prettyErrors: false,
+} as const;
+
+/** The most that all aliases together stand for, by `measure`: 10,000 jobs that each merge ten keys are a quarter of it. */
 const aliasLimit = 16 << 20;
+/** What a value counts besides its characters. */
+const valueSize = 32;
+
+type Place = (offset: number) => Position;
 
 /** Reads a YAML document; aliases and merge keys (`<<`) are replaced by what they stand for. */
 export function readYaml(text: string): Reading {
-  const { contents, flaws } = parseYaml(text);
-  if (!contents) return { tree: undefined, flaws };
-  const reader = new Reader();
-  const tree = reader.read(contents, 1);
-  return { tree: reader.isFull ? undefined : tree, flaws: [...flaws, ...reader.flaws] };
+  const lines = new LineCounter();
+  // By itself the parser misses line ends inside of what it cannot read.
+  lines.addNewLine(0);
+  for (const { index } of text.matchAll(/\n/g)) lines.addNewLine(index + 1);
+  const place = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  const tokens = tokensOf(text, place);
+  if (!Array.isArray(tokens)) return { node: undefined, mistakes: [tokens] };
+  const [document] = new Composer(dialect).compose(tokens, true, text.length) as Iterable<Document.Parsed>;
+  if (!document) return { node: undefined, mistakes: [] };
+  const found = [...document.errors, ...document.warnings].map((error) => mistakeOf(error, place));
+  if (document.errors.length > 0 || !document.contents) return { node: undefined, mistakes: found };
+  const reader = new Reader(place);
+  const node = reader.read(document.contents, 1);
+  return { node: reader.isFull ? undefined : node, mistakes: [...found, ...reader.mistakes] };
 }
 
-/** Goes through the nodes in the order of the text, in which an alias stands for the last anchor of its name. */
+/** The tokens of a text that is one document and neither too large nor too deep to be composed, or what is wrong with it. */
+function tokensOf(text: string, place: Place): CST.Token[] | Mistake {
+  const tokens: CST.Token[] = [];
+  const parser = new Parser();
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    lexemes += 1;
+    if (lexemes > valueLimit) return mistakes.tooLarge(place(parser.offset));
+    for (const token of parser.next(lexeme)) tokens.push(token);
+  }
+  for (const token of parser.end()) tokens.push(token);
+  const [first, second] = tokens.filter((token) => token.type === 'document');
+  if (second)
+    return { at: place(second.offset), message: 'a second document begins here', hint: 'one file holds one document' };
+  // The composer recurses, and at the end of the stack V8 may end the whole process instead of throwing.
+  const tooDeep = first?.value && deeperThan(depthLimit, first.value);
+  return tooDeep === undefined ? tokens : mistakes.tooDeep(place(tooDeep));
+}
+
+/** Where the first list or map begins that has more than `limit` levels, its own counted, above its end. */
+function deeperThan(limit: number, token: CST.Token): number | undefined {
+  if (!('items' in token)) return undefined;
+  if (limit === 0) return token.offset;
+  for (const { key, value } of token.items)
+    for (const inside of [key, value]) {
+      const found = inside ? deeperThan(limit - 1, inside) : undefined;
+      if (found !== undefined) return found;
+    }
+  return undefined;
+}
+
+function mistakeOf({ code, message, pos: [offset] }: YAMLError, place: Place): Mistake {
+  const at = place(offset);
+  if (code === 'NON_STRING_KEY') return { at, message: 'a key must be a text' };
+  // Some messages quote the text, however long it is.
+  const short = message.length > 120 ? `${message.slice(0, 120)}…` : message;
+  if (code === 'TAG_RESOLVE_FAILED')
+    return { at, message: short.replace(/^Unresolved/, 'unknown'), hint: 'tags are not needed here' };
+  return { at, message: short.slice(0, 1).toLowerCase() + short.slice(1) };
+}
+
+/** A node with an anchor, and what it costs to use it. */
+interface Anchored {
+  node: Node;
+  size: number;
+  height: number;
+}
+
+/** Goes through a document in the order of the text, in which an alias stands for the last anchor of its name. */
 class Reader {
-  readonly flaws: Flaw[] = [];
-  /** What has an anchor; undefined while it is being read. */
-  readonly #anchors = new Map<string, YamlTree | undefined>();
+  readonly mistakes: Mistake[] = [];
+  readonly #place: Place;
+  /** Undefined while the node is being read. */
+  readonly #anchors = new Map<string, Anchored | undefined>();
   /** The size of all that aliases have stood for so far. */
   #aliased = 0;
 
-  /** Whether the aliases stood for too much: of the rest nothing was read. */
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  /** Whether the aliases stood for too much: nothing was read of the rest. */
   get isFull(): boolean {
     return this.#aliased > aliasLimit;
   }
 
-  /** @param depth the lists and maps that a node is in, with itself */
-  read(node: ParsedNode, depth: number): YamlTree {
-    if (isAlias(node)) return this.#alias(node, depth);
-    if (node.anchor !== undefined) this.#anchors.set(node.anchor, undefined);
-    const tree = this.#written(node, depth);
-    if (node.anchor !== undefined) this.#anchors.set(node.anchor, tree);
-    return tree;
-  }
-
-  #written(node: Exclude<ParsedNode, Alias.Parsed>, depth: number): YamlTree {
-    const [at] = node.range;
-    if (isMap(node)) return this.#map(at, node.items as never, depth);
-    if (isSeq(node))
-      return YamlTree.list(
+  /** @param depth the maps and lists that a node is in, with itself */
+  read(written: ParsedNode, depth: number): Node {
+    const at = this.#place(written.range[0]);
+    if (isAlias(written)) return this.#alias(written.source, at, depth);
+    const { anchor } = written;
+    if (anchor !== undefined) this.#anchors.set(anchor, undefined);
+    let node: Node;
+    if (isMap(written)) node = this.#map(written.items as never, at, depth);
+    else if (isSeq(written))
+      node = listNode(
         at,
-        node.items.map((item) => this.read(item, depth + 1)),
+        written.items.map((item) => this.read(item, depth + 1)),
       );
-    const value = node.value as string | number | boolean | null;
-    return typeof value !== 'number' || Number.isFinite(value)
-      ? YamlTree.scalar(at, value)
-      : this.#nothing(flaws.noNumber(at));
+    else node = this.#scalar(written.value as Json, at);
+    if (anchor !== undefined) this.#anchors.set(anchor, measure(node));
+    return node;
   }
 
-  #alias({ source, range: [at] }: Alias.Parsed, depth: number): YamlTree {
-    const tree = this.#anchors.get(source);
-    if (!tree) {
-      const name = quoted(source);
-      if (this.#anchors.has(source))
-        return this.#nothing({ at, message: `the alias ${name} stands for what it is in` });
-      return this.#nothing({ at, message: `no anchor ${name} stands before this alias` });
+  #scalar(value: Json, at: Position): Node {
+    const mistake = inexact(at, value);
+    return mistake ? this.#nothing(mistake) : { at, value };
+  }
+
+  #alias(name: string, at: Position, depth: number): Node {
+    const anchored = this.#anchors.get(name);
+    if (!anchored) {
+      const isOpen = this.#anchors.has(name);
+      const why = isOpen
+        ? `the alias ${quoted(name)} stands for what it is in`
+        : `no anchor ${quoted(name)} stands before this alias`;
+      return this.#nothing({ at, message: why });
     }
-    if (depth + tree.height > depthLimit + 1) return this.#nothing(flaws.tooDeep(at));
-    if (this.isFull) return YamlTree.scalar(at, null);
-    this.#aliased += tree.size;
-    if (!this.isFull) return tree.aliasedAt(at);
-    return this.#nothing({ at, message: 'the aliases stand for too much', hint: anySize });
+    const { node, size, height } = anchored;
+    if (depth + height > depthLimit + 1) return this.#nothing(mistakes.tooDeep(at));
+    if (this.isFull) return { at, value: null };
+    this.#aliased += size;
+    return this.isFull ? this.#nothing({ at, message: 'the aliases stand for too much' }) : { ...node, at };
   }
 
   #map(
-    at: number,
-    items: readonly { key: Scalar.Parsed & { value: string }; value: ParsedNode | null }[],
+    pairs: readonly Pair<Scalar.Parsed & { value: string }, ParsedNode | null>[],
+    at: Position,
     depth: number,
-  ): YamlTree {
-    const pairs = new Map<string, YamlPair>();
+  ): Node {
+    const fields = new Map<string, Field>();
     const seen = new Set<string>();
-    const merged: YamlTree[] = [];
+    const merged: Node[] = [];
     for (const {
       key: { value: key, type, range, anchor },
-      value: node,
-    } of items) {
-      if (anchor !== undefined) this.#anchors.set(anchor, YamlTree.scalar(range[0], key));
+      value,
+    } of pairs) {
+      const keyAt = this.#place(range[0]);
+      if (anchor !== undefined) this.#anchors.set(anchor, measure({ at: keyAt, value: key }));
+      const node = value ? this.read(value, depth + 1) : { at: this.#place(range[1]), value: null };
       const isMerge = key === '<<' && type === 'PLAIN';
-      const value = node ? this.read(node, depth + 1) : YamlTree.scalar(range[1], null);
-      const name = isMerge ? '<<' : `=${key}`;
-      if (seen.has(name)) this.flaws.push(flaws.repeated(range[0], key));
-      else if (isMerge) merged.push(...this.#mergeable(value));
-      else pairs.set(key, { key, at: range[0], value });
+      const name = isMerge ? key : `=${key}`;
+      if (seen.has(name)) this.mistakes.push(mistakes.repeated(keyAt, key));
+      else if (isMerge) merged.push(...this.#mergeable(node));
+      else fields.set(key, { key, at: keyAt, node });
       seen.add(name);
     }
     // What the map itself says comes first, then the first of what is merged.
-    for (const tree of merged)
-      for (const pair of tree.pairs() ?? []) if (!pairs.has(pair.key)) pairs.set(pair.key, pair);
-    return YamlTree.map(at, [...pairs.values()]);
+    for (const { fields: others = [] } of merged)
+      for (const field of others) if (!fields.has(field.key)) fields.set(field.key, field);
+    return mapNode(at, [...fields.values()]);
   }
 
-  #mergeable(tree: YamlTree): readonly YamlTree[] {
-    const maps = tree.items() ?? [tree];
-    const wrong = maps.find((map) => !map.pairs());
+  #mergeable(node: Node): readonly Node[] {
+    const maps = node.items ?? [node];
+    const wrong = maps.find(({ fields }) => !fields);
     if (!wrong) return maps;
-    this.flaws.push({ at: wrong.at, message: `<< takes a map or a list of maps, this is ${kindOf(wrong.value)}` });
+    this.#nothing({ at: wrong.at, message: `<< takes a map or a list of maps, this is ${kindOf(wrong.value)}` });
     return [];
   }
 
-  #nothing(flaw: Flaw): YamlTree {
-    this.flaws.push(flaw);
-    return YamlTree.scalar(flaw.at, null);
+  #nothing(mistake: Mistake): Node {
+    this.mistakes.push(mistake);
+    return { at: mistake.at, value: null };
   }
+}
+
+/** What a node takes in memory, with all that is in it, and how many levels of maps and lists it has. */
+function measure(node: Node): Anchored {
+  const inside = [...(node.items ?? []), ...(node.fields ?? []).map((field) => field.node)].map(measure);
+  const characters = typeof node.value === 'string' ? node.value.length : 0;
+  return {
+    node,
+    size: inside.reduce((sum, { size }) => sum + size, valueSize + characters),
+    height: node.fields || node.items ? inside.reduce((most, { height }) => Math.max(most, height), 0) + 1 : 0,
+  };
 }

@@ -7,13 +7,13 @@ import { renditionPath } from '../../files/extensions.ts';
 import { exactPattern, fieldNames } from '../../files/template.ts';
 import type { Entry, Field, Mistake, Position } from '../file/types.ts';
 import { type Layers, type Resolved, resolveSettings } from '../../options/resolve.ts';
-import { environmentName, type Key, settings } from '../../options/settings.ts';
+import { environmentName, type Key, keys, longName, settings } from '../../options/settings.ts';
 import type { Json } from '../../request/types.ts';
 import { renditionOf, type RenditionSpec } from '../../renditions/spec.ts';
 import { InvalidRequest, type Plan, planRun, settingOf } from '../../generate/plan.ts';
 import { isLoopbackHost } from '../../http/address.ts';
 import { type Given, readFields, type Variant } from './fields.ts';
-import { jobKeyOf, reachKeys } from './keys.ts';
+import { reachKeys } from './keys.ts';
 import { relativePath } from './paths.ts';
 import type { BatchJob, Output } from './types.ts';
 
@@ -48,82 +48,72 @@ export class JobReader {
   readonly mistakes: readonly Mistake[];
   readonly #options: JobReaderOptions;
   readonly #defaults: Given;
-  readonly #layers: Omit<Layers, 'flags'>;
+  /** Of a job that says nothing: command line > defaults > for what reaches the API: environment, config file. */
+  readonly #base: Resolved;
 
+  /** Throws ImggenError `usage` for a value that no batch file gave. */
   constructor(options: JobReaderOptions) {
     const { given, mistakes } = readFields(options.defaults, 'defaults');
     this.#options = options;
     this.#defaults = given;
     this.mistakes = mistakes;
-    const { env, profile, file, path } = options.layers;
-    const only = <T>(values: Readonly<Record<string, T>>, names: readonly string[]) =>
-      Object.fromEntries(names.flatMap((name) => (Object.hasOwn(values, name) ? [[name, values[name] as T]] : [])));
-    this.#layers = {
+    const { flags, layers } = options;
+    const { env, profile, file, path } = layers;
+    const resolved = resolveSettings({
+      flags,
       env: only(env, reachKeys.map(environmentName)),
       profile: profile && only(profile, reachKeys),
       file: only(file, reachKeys),
       path,
-    };
+    });
+    const defaults = Object.entries(given.settings).filter(([key]) => flags[key as Key] === undefined);
+    // To planRun all of it is typed: nothing that determines an image comes from elsewhere.
+    const origins = Object.fromEntries(keys.map((key) => [key, 'flag'])) as Resolved['origins'];
+    this.#base = { values: { ...resolved.values, ...Object.fromEntries(defaults) }, origins, label: longName };
   }
 
-  /** A job, or everything that is wrong with it. Throws ImggenError `usage` for what is wrong with other sources of values. */
+  /** A job, or everything that is wrong with it. */
   read(entry: Entry): BatchJob | Mistake[] {
     const { given, mistakes } = readFields(entry.fields, 'job');
-    const placeOf = (key: Key | 'prompt'): Position => {
-      const name = key !== 'prompt' ? jobKeyOf(key) : given.places.has(key) ? key : 'prompt-file';
-      if (given.places.has(name)) return given.places.get(name) as Position;
-      return key !== 'prompt' && this.#options.flags[key] === undefined
-        ? (this.#defaults.places.get(name) ?? entry.at)
-        : entry.at;
-    };
+    const refuse = (key: Key | 'prompt', message: string, hint?: string) =>
+      mistakes.push({ at: this.#placeOf(key, given, entry), message, ...(hint && { hint }) });
     const prompt = this.#prompt(given, entry, mistakes);
     const resolved = this.#resolve(given);
     const { out, name, baseUrl, sandbox } = resolved.values;
     // Who may change the file need not be who has the key.
-    if (!sandbox && !isLoopbackHost(baseUrl) && new URL(baseUrl).origin !== this.#options.origin) {
+    if (!sandbox && new URL(baseUrl).origin !== this.#options.origin && !isLoopbackHost(baseUrl)) {
       const hint = 'name it yourself: --base-url, IMGGEN_BASE_URL or the config file';
-      mistakes.push({
-        at: placeOf('baseUrl'),
-        message: `base-url: ${baseUrl} would get the API key, and only a file says so`,
-        hint,
-      });
+      refuse('baseUrl', `base-url: ${baseUrl} would get the API key, and only a file says so`, hint);
     }
     const field = fields.exec(out)?.[0];
-    if (field)
-      mistakes.push({
-        at: placeOf('out'),
-        message: `out: ${field} would stand in the name as it is`,
-        hint: 'fields are for name',
-      });
-    if (out === '-') mistakes.push({ at: placeOf('out'), message: 'out: an image of a batch needs a file' });
+    if (field) refuse('out', `out: ${field} would stand in the name as it is`, 'fields are for name');
+    if ((given.settings.out ?? this.#base.values.out) === '-') refuse('out', 'out: an image of a batch needs a file');
     const varying = changing.exec(name ?? '')?.[0];
-    if (varying)
-      mistakes.push({
-        at: placeOf('name'),
-        message: `name: ${varying} differs from run to run`,
-        hint: 'a job must have the same names each time',
-      });
+    if (varying) refuse('name', `name: ${varying} differs from run to run`, 'a job must have the same names each time');
     // With a mistake in a value, what follows from the value would be one too.
     if (mistakes.length > 0 || prompt === undefined) return mistakes;
     try {
       const extra = { ...this.#defaults.extra, ...this.#options.extra, ...given.extra };
-      // Whatever stands in a job's place was made for it, or the survey finds that it was not.
+      // What stands in a job's place was made for it, or the survey finds that it was not.
       const plan = planRun({ prompt, extra, collision: 'overwrite' }, resolved);
-      const outputs = [
-        ...results(plan),
-        ...given.variants.flatMap((variant) => this.#variant(variant, plan, mistakes)),
-      ];
-      return mistakes.length > 0 ? mistakes : this.#job(entry, plan, resolved, outputs);
+      const variants = given.variants.flatMap((variant) => this.#variant(variant, plan, mistakes));
+      return mistakes.length > 0 ? mistakes : this.#job(entry, plan, resolved, [...results(plan), ...variants]);
     } catch (error) {
-      if (error instanceof InvalidRequest) {
-        return error.problems.map(({ field, message, hint }) => ({
-          at: placeOf(field === 'prompt' ? field : settingOf(field)),
-          ...inFileTerms(message, hint),
-        }));
-      }
       if (!(error instanceof ImggenError) || error.exit !== 2) throw error;
-      return [{ at: placeOf(isFileName(out, true) ? 'out' : 'name'), ...inFileTerms(error.message, error.hint) }];
+      if (!(error instanceof InvalidRequest))
+        refuse(isFileName(out, true) ? 'out' : 'name', ...inFileTerms(error.message, error.hint));
+      else
+        for (const { field, message, hint } of error.problems)
+          refuse(field === 'prompt' ? field : settingOf(field), ...inFileTerms(message, hint));
+      return mistakes;
     }
+  }
+
+  /** Where a value stands, or the job that it is wrong for when the command line or nobody gives it. */
+  #placeOf(key: Key | 'prompt', { places }: Given, { at }: Entry): Position {
+    if (key === 'prompt') return places.get('prompt') ?? places.get('prompt-file') ?? at;
+    const ofDefaults = this.#options.flags[key] === undefined ? this.#defaults.places.get(key) : undefined;
+    return places.get(key) ?? ofDefaults ?? at;
   }
 
   #job(entry: Entry, plan: Plan, resolved: Resolved, outputs: readonly Output[]): BatchJob {
@@ -135,7 +125,6 @@ export class JobReader {
     return {
       key: relativePath(first as string, directory),
       at: entry.at,
-      index: entry.index,
       plan,
       resolved,
       count: plan.request.n,
@@ -143,8 +132,7 @@ export class JobReader {
       outputs,
       keepOriginal: keepOriginal || outputs.length === 0,
       hidesOriginal: plan.rendition !== null,
-      // How the answer comes makes no other image, and the environment may say it.
-      fingerprint: hashOf({ dialect: plan.dialect.name, body: { ...plan.fields, stream: undefined } }),
+      fingerprint: fingerprintOf(plan),
       processing: outputs.length === 0 ? null : hashOf({ made, keepOriginal }),
     };
   }
@@ -159,73 +147,53 @@ export class JobReader {
     try {
       return readText(path).trim();
     } catch (error) {
-      mistakes.push({
-        at: places.get('prompt-file') ?? at,
-        message: `prompt-file: cannot read ${path}`,
-        hint: messageOf(error),
-      });
+      const message = `prompt-file: cannot read ${path}`;
+      mistakes.push({ at: places.get('prompt-file') ?? at, message, hint: messageOf(error) });
       return undefined;
     }
   }
 
-  /** job > command line > defaults > for what reaches the API: environment and config file > what imggen has built in. */
   #resolve({ settings: own }: Given): Resolved {
-    const { flags, directory } = this.#options;
-    const { settings: defaults } = this.#defaults;
-    const merged: Partial<Record<Key, string>> = { ...defaults, ...flags, ...own };
+    const { values } = this.#base;
     // A path in the file is relative to the file, one on the command line to where that is typed.
-    if (own.out !== undefined || flags.out === undefined) merged.out = this.#path(merged.out ?? '.');
-    if (merged.out === join(directory, '-')) merged.out = '-';
-    const isConverted = merged.convert !== undefined;
+    const isTyped = own.out === undefined && this.#options.flags.out !== undefined;
+    const out = isTyped ? values.out : this.#path(own.out ?? values.out);
+    const isConverted = (own.convert ?? values.convert) !== undefined;
     // A job that names its file has no use for the names of the others.
-    if (own.out !== undefined && own.name === undefined && isFileName(merged.out as string, isConverted))
-      delete merged.name;
-    return { ...resolveSettings({ ...this.#layers, flags: merged }), label: jobKeyOf };
+    const isNamed = values.name !== undefined && own.out !== undefined && isFileName(out, isConverted);
+    return { ...this.#base, values: { ...values, ...(isNamed && { name: undefined }), ...own, out } };
   }
 
-  #variant({ at, values }: Variant, plan: Plan, mistakes: Mistake[]): Output[] {
-    if (values.out === undefined) return [];
+  #variant({ at, settings: own }: Variant, plan: Plan, mistakes: Mistake[]): Output[] {
+    const { out, convert } = own;
+    if (out === undefined) return [];
     const targets = plan.names?.naming.targets ?? [];
     try {
-      const { edit, directory, stem, extension } = this.#variantPlace(values, values.out);
-      const { name } = exactPattern(stem, targets.length, false);
-      return targets.map(({ i }, from) => ({ from, edit, path: join(directory, `${name(i)}.${extension}`) }));
+      const to = destination(this.#path(out), undefined, true);
+      const format = formatOfDestination(to);
+      if (to.kind !== 'files' || to.stem === undefined || format === undefined)
+        throw usageError(`out ${out} is no image file`, 'use .png, .jpg, .webp or .avif');
+      if (convert !== undefined && convert !== format)
+        throw usageError(`convert ${convert} and out ${out} do not agree`, 'leave convert out: the extension decides');
+      const { resize, fit = settings.fit.fallback, convertQuality } = own;
+      const edit = renditionOf({ resize, fit, convert: format, convertQuality }) as RenditionSpec;
+      const { name } = exactPattern(to.stem, targets.length, false);
+      return targets.map(({ i }, from) => ({ from, edit, path: join(to.directory, `${name(i)}.${to.extension}`) }));
     } catch (error) {
       if (!(error instanceof ImggenError)) throw error;
-      mistakes.push({ at, ...inFileTerms(`variants: ${error.message}`, error.hint) });
+      const [message, hint] = inFileTerms(`variants: ${error.message}`, error.hint);
+      mistakes.push({ at, message, ...(hint && { hint }) });
       return [];
     }
-  }
-
-  #variantPlace(
-    values: Variant['values'],
-    out: string,
-  ): { edit: RenditionSpec; directory: string; stem: string; extension: string } {
-    const to = destination(this.#path(out), undefined, true);
-    const format = formatOfDestination(to);
-    if (to.kind !== 'files' || to.stem === undefined || to.extension === undefined || format === undefined) {
-      throw usageError(`out ${out} is no image file`, 'use .png, .jpg, .webp or .avif');
-    }
-    const { resize, fit, convert, quality } = values;
-    const parsed = {
-      resize: resize === undefined ? undefined : settings.resize.parse(resize),
-      fit: fit === undefined ? settings.fit.fallback : settings.fit.parse(fit),
-      convert: convert === undefined ? format : settings.convert.parse(convert),
-      convertQuality: quality === undefined ? undefined : settings.convertQuality.parse(quality),
-    };
-    if (parsed.convert !== format)
-      throw usageError(`convert ${convert} and out ${out} do not agree`, 'leave convert out: the extension decides');
-    return {
-      edit: renditionOf(parsed) as RenditionSpec,
-      directory: to.directory,
-      stem: to.stem,
-      extension: to.extension,
-    };
   }
 
   #path(path: string): string {
     return isAbsolute(path) ? path : join(this.#options.directory, path);
   }
+}
+
+function only<T>(values: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
 }
 
 /** Reads a file of UTF-8. Throws an Error for a device or a pipe, which may never end, and for what is larger than any prompt. */
@@ -246,16 +214,6 @@ function isFileName(out: string, isConverted: boolean): boolean {
   }
 }
 
-/** Every file that a job makes. */
-export function pathsOf({ originals, outputs }: BatchJob): string[] {
-  return [...originals, ...outputs.map(({ path }) => path)];
-}
-
-/** Those of them that are told of: an original whose name an output takes is not. */
-export function declaredPaths(job: BatchJob): string[] {
-  return job.hidesOriginal ? job.outputs.map(({ path }) => path) : pathsOf(job);
-}
-
 /** What the run itself makes of its images. */
 function results({ rendition: edit, names }: Plan): Output[] {
   const naming = names?.naming;
@@ -265,9 +223,14 @@ function results({ rendition: edit, names }: Plan): Output[] {
 }
 
 /** What the command line calls `--size` is `size` in a file. */
-function inFileTerms(message: string, hint: string | undefined): { message: string; hint?: string } {
+function inFileTerms(message: string, hint: string | undefined): [message: string, hint?: string] {
   const said = (text: string) => text.replace(/(^|\s)--(?=[a-z])/g, '$1').replace(/(^|\s)-o /g, '$1out ');
-  return { message: said(message), ...(hint !== undefined && { hint: said(hint) }) };
+  return hint === undefined ? [said(message)] : [said(message), said(hint)];
+}
+
+/** Of all that determines the images of a request. How the answer comes does not, and the environment may say it. */
+function fingerprintOf({ dialect, fields }: Plan): string {
+  return hashOf({ dialect: dialect.name, body: { ...fields, stream: undefined } });
 }
 
 /** SHA-256 of a value, in hexadecimal; the order of the members of its objects makes no difference. */

@@ -36,11 +36,6 @@ export const aliases: ReadonlyMap<string, string> = new Map([['keepOriginal', 'k
 /** The settings that decide how the API is reached: these, and no others, may come from the environment and the config file. */
 export const reachKeys: readonly Key[] = keys.filter((key) => groupOf(key) === 'API' || groupOf(key) === undefined);
 
-/** The name under which a file knows a setting. */
-export function jobKeyOf(key: Key): string {
-  return longName(key);
-}
-
 function groupOf(key: Key): string | undefined {
   const { group }: { group?: string } = settings[key];
   return group;

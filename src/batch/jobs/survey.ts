@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { RenditionSpec } from '../../renditions/spec.ts';
 import type { LockEntry } from '../lock/types.ts';
-import type { Entry, Manifest, Mistake } from '../file/types.ts';
+import type { BatchFile, Mistake } from '../file/types.ts';
 import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
-import { type JobReader, pathsOf } from './job.ts';
 import type { Run } from '../../journal/types.ts';
-import { realDirectory, relativePath } from './paths.ts';
+import type { JobReader } from './job.ts';
+import { Names, pathsOf, relativePath } from './paths.ts';
 import type { Selection } from './select.ts';
 import type { BatchJob, Due } from './types.ts';
 
@@ -16,8 +16,8 @@ export interface Survey {
   gone: readonly string[];
   /** Of the jobs that this run is about, the keys of those that are up to date. */
   fresh: readonly string[];
-  /** The others, by their index. */
-  due: ReadonlyMap<number, Due>;
+  /** The others, in the order of the file. */
+  due: ReadonlyMap<BatchJob, Due>;
   /** How many images will surely be asked for; those of runs that were begun only if they cannot be had otherwise. */
   images: number;
   /** What sharp will be asked for. */
@@ -34,22 +34,24 @@ export interface SurveyOptions extends DueOptions {
   /** Whether files that the lock does not know may be replaced. */
   overwrite: boolean;
   known: (key: string) => Known;
+  /** The files of the batch itself, and what each is: no job may have their names. */
+  own: ReadonlyMap<string, string>;
   /** The keys that are to be looked for in the file. */
   locked: Iterable<string>;
 }
 
-/** Reads the whole file: every mistake in it, and which jobs are due. Sends and writes nothing. */
-export async function survey(manifest: Manifest, reader: JobReader, options: SurveyOptions): Promise<Survey> {
-  const names = new Names();
+/** Makes the jobs of a file: every mistake in it, and which jobs are due. Sends and writes nothing. */
+export function survey(file: BatchFile, reader: JobReader, options: SurveyOptions): Survey {
+  const names = new Names(options.own);
   const gone = new Set(options.locked);
-  const due = new Map<number, Due>();
-  const mistakes: Mistake[] = [...reader.mistakes];
+  const due = new Map<BatchJob, Due>();
+  const mistakes: Mistake[] = [...file.mistakes, ...reader.mistakes];
   const taken: Mistake[] = [];
   const formats = new Set<RenditionSpec['convert']>();
   const fresh: string[] = [];
   let images = 0;
-  for await (const item of manifest.entries()) {
-    const read = isMistake(item) ? [item] : reader.read(item);
+  for (const entry of file.entries) {
+    const read = reader.read(entry);
     if (Array.isArray(read)) {
       mistakes.push(...read);
       continue;
@@ -64,62 +66,12 @@ export async function survey(manifest: Manifest, reader: JobReader, options: Sur
       fresh.push(read.key);
       continue;
     }
-    due.set(read.index, what);
+    due.set(read, what);
     if (what.work === 'generate') images += read.count;
     for (const { edit } of read.outputs) formats.add(edit.convert);
     if (!options.overwrite) taken.push(...strangers(read, what, known, options));
   }
   return { gone: [...gone], isDeclared: names.has, fresh, due, images, formats, mistakes: unique(mistakes), taken };
-}
-
-/** The jobs that are due, read once more: what was a mistake since then is passed over. */
-export async function* dueJobs(
-  manifest: Manifest,
-  reader: JobReader,
-  due: Survey['due'],
-): AsyncGenerator<[BatchJob, Due], void> {
-  for await (const item of manifest.entries()) {
-    const what = isMistake(item) ? undefined : due.get(item.index);
-    if (isMistake(item) || !what) continue;
-    const read = reader.read(item);
-    if (!Array.isArray(read)) yield [read, what];
-  }
-}
-
-function isMistake(item: Entry | Mistake): item is Mistake {
-  return 'message' in item;
-}
-
-/** A name may be one job's only, however it is spelled: by another path, through a link, in upper or lower case. */
-class Names {
-  readonly #lines = new Map<string, number>();
-  /** Where directories really are. */
-  readonly #directories = new Map<string, string>();
-
-  readonly has = (path: string): boolean => this.#lines.has(this.#nameOf(path));
-
-  add(job: BatchJob): Mistake[] {
-    const mistakes: Mistake[] = [];
-    for (const path of pathsOf(job)) {
-      const name = this.#nameOf(path);
-      const line = this.#lines.get(name);
-      if (line !== undefined)
-        mistakes.push({
-          at: job.at,
-          message: `${path} is the file of line ${line} too`,
-          hint: 'give it another out or name',
-        });
-      else this.#lines.set(name, job.at.line);
-    }
-    return mistakes;
-  }
-
-  #nameOf(path: string): string {
-    const directory = dirname(path);
-    const real = this.#directories.get(directory) ?? realDirectory(resolve(directory));
-    this.#directories.set(directory, real);
-    return join(real, basename(path)).normalize('NFC').toLowerCase();
-  }
 }
 
 /** The files that a job would replace and that were not made for it, as far as the lock and the journal know. */

@@ -17,8 +17,6 @@ export interface BatchJob {
   /** Names the job in the lock file: its first output, relative to the batch file, with `/`. */
   key: string;
   at: Position;
-  /** From 0, in the order of the file. */
-  index: number;
   /** What a generation asks for; its id is good for one run. */
   plan: Plan;
   resolved: Resolved;

@@ -7,8 +7,7 @@ import { replace } from '../../files/claim.ts';
 import { makeRendition } from '../../renditions/make.ts';
 import { timeAfter } from './clock.ts';
 import { firstDifference, stateOf } from '../jobs/due.ts';
-import { pathsOf } from '../jobs/job.ts';
-import { isBelow, relativePath } from '../jobs/paths.ts';
+import { isBelow, pathsOf, relativePath } from '../jobs/paths.ts';
 import type { BatchJob, Output } from '../jobs/types.ts';
 import type { SavedImage } from '../../images/types.ts';
 

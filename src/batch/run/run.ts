@@ -41,7 +41,7 @@ const failureLimit = 1000;
  * the reason concerns all: then nothing more is begun, and what was sent is seen to its end. An interruption ends that too.
  */
 export async function runJobs(
-  jobs: AsyncIterable<[BatchJob, Due]>,
+  jobs: Iterable<[BatchJob, Due]>,
   { concurrency, failFast }: BatchOptions,
   world: BatchWorld,
 ): Promise<Summary> {

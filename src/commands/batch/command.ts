@@ -1,18 +1,17 @@
 import { dirname } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { JobReader } from '../../batch/jobs/job.ts';
 import { batchSchema } from '../../batch/jobs/schema.ts';
 import { Selection } from '../../batch/jobs/select.ts';
-import { dueJobs, survey } from '../../batch/jobs/survey.ts';
+import { survey } from '../../batch/jobs/survey.ts';
 import { ensureConverter } from '../../renditions/sharp.ts';
 import { type ExitCode, usageError } from '../../errors.ts';
 import { LockLog } from '../../batch/lock/log.ts';
-import { lockPathOf, partPathOf } from '../../batch/lock/paths.ts';
+import { lockPathOf, logPathOf, partPathOf } from '../../batch/lock/paths.ts';
 import type { LockView } from '../../batch/lock/types.ts';
 import { viewLock } from '../../batch/lock/view.ts';
 import { readRun } from '../../journal/read.ts';
 import { mergeLocks } from '../../batch/lock/merge.ts';
-import { openManifest } from '../../batch/file/open.ts';
+import { readBatchFile } from '../../batch/file/read.ts';
 import { input } from '../../terminal/ask.ts';
 import { Terminal } from '../../terminal/terminal.ts';
 import type { Host } from '../../terminal/types.ts';
@@ -25,8 +24,6 @@ import { checkConnection, loadSettings } from '../context.ts';
 
 /** `imggen batch <file>`: the images that a file declares. Returns the exit code; throws ImggenError for what ends all of it. */
 export async function runBatch(file: string | undefined, flags: BatchFlags, host: Host): Promise<ExitCode> {
-  // Else V8 lets what is done with pile up to several times what is in use, the more the longer the file is.
-  setFlagsFromString('--optimize-for-size');
   const settings = await loadSettings(flags, host);
   const terminal = new Terminal(host, settings.values);
   if (flags.schema) {
@@ -45,24 +42,29 @@ export async function runBatch(file: string | undefined, flags: BatchFlags, host
     return 0;
   }
   const isStdin = file === '-';
-  const manifest = await openManifest(
-    isStdin ? { stdin: input(host), spool: settings.directories.state } : { path: file, shown: file },
-  );
-  const batch: Batch = { file, manifest, flags, settings, terminal, host, directory: isStdin ? '.' : dirname(file) };
+  const content = await readBatchFile(isStdin ? input(host) : file);
+  const batch: Batch = { file, content, flags, settings, terminal, host, directory: isStdin ? '.' : dirname(file) };
+  if (main === undefined) return await runWith(undefined, batch);
+  const path = flags.shard ? partPathOf(main, flags.shard) : main;
+  const beside = { base: flags.shard && main };
+  if (flags.check || flags.dryRun) return await runWith(await viewLock(path, beside), batch);
+  const log = await LockLog.open(path, host.machine, beside);
   try {
-    if (main === undefined) return await runWith(undefined, batch);
-    const path = flags.shard ? partPathOf(main, flags.shard) : main;
-    const beside = { base: flags.shard && main };
-    if (flags.check || flags.dryRun) return await runWith(await viewLock(path, beside), batch);
-    const log = await LockLog.open(path, host.machine, beside);
-    try {
-      return await runWith(log, batch);
-    } finally {
-      await log.close();
-    }
+    return await runWith(log, batch);
   } finally {
-    await manifest.close();
+    await log.close();
   }
+}
+
+/** The files of the batch itself, and what each is. */
+function ownFiles({ file, flags: { lock, shard } }: Batch): Map<string, string> {
+  const isStdin = file === '-';
+  const main = lock ?? (isStdin ? undefined : lockPathOf(file));
+  const locks = main === undefined ? [] : [main, ...(shard ? [partPathOf(main, shard)] : [])];
+  return new Map([
+    ...(isStdin ? [] : [[file, 'the batch file'] as const]),
+    ...locks.flatMap((path) => [path, logPathOf(path)].map((each) => [each, 'the lock file'] as const)),
+  ]);
 }
 
 function checkSwitches(
@@ -80,17 +82,17 @@ function checkSwitches(
 }
 
 async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Promise<ExitCode> {
-  const { manifest, flags, settings, directory } = batch;
+  const { content, flags, settings, directory } = batch;
   const reader = new JobReader({
     directory,
-    defaults: manifest.defaults,
+    defaults: content.defaults,
     flags: settingFlags(flags),
     extra: flags.param ?? {},
     origin: new URL(settings.values.baseUrl).origin,
     layers: settings.layers,
   });
   const selection = new Selection(flags.only ?? [], flags.shard);
-  const surveyed = await survey(manifest, reader, {
+  const surveyed = survey(content, reader, {
     directory,
     force: flags.force === true,
     sandbox: settings.values.sandbox,
@@ -104,6 +106,7 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
         runs: () => (pending ?? []).flatMap(({ run }) => readRun(settings.directories.state, run) ?? []),
       };
     },
+    own: ownFiles(batch),
     locked: flags.prune ? [...(lock?.entries.keys() ?? [])].filter((key) => selection.has(key)) : [],
   });
   if (surveyed.mistakes.length > 0) return await showMistakes(surveyed.mistakes, 'usage', batch);
@@ -113,15 +116,14 @@ async function runWith(lock: LockLog | LockView | undefined, batch: Batch): Prom
       `--only ${idle} matches no job`,
       'it is held against the first file of each: imggen batch <file> --dry-run --force',
     );
-  const jobs = () => dueJobs(manifest, reader, surveyed.due);
   const { gone } = surveyed;
-  if (flags.check) return await showCheck(surveyed, jobs(), batch);
+  if (flags.check) return await showCheck(surveyed, batch);
   if (surveyed.taken.length > 0) return await showMistakes(surveyed.taken, 'output', batch);
   if (surveyed.formats.size > 0) await ensureConverter(surveyed.formats);
-  if (flags.dryRun) return await showDryRun(surveyed, jobs(), gone, batch);
+  if (flags.dryRun) return await showDryRun(surveyed, gone, batch);
   await confirmPrune(gone, batch);
   const log = lock as LockLog | undefined;
-  const exit = await execute(surveyed, jobs(), log, batch);
+  const exit = await execute(surveyed, log, batch);
   // A job whose new name could not be filled keeps what it had under the old one.
   if (log && exit === 0) await prune(gone, surveyed, log, batch);
   return exit;

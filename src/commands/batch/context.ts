@@ -1,4 +1,4 @@
-import type { Manifest } from '../../batch/file/types.ts';
+import type { BatchFile } from '../../batch/file/types.ts';
 import type { Terminal } from '../../terminal/terminal.ts';
 import type { Host } from '../../terminal/types.ts';
 import type { BatchFlags } from './flags.ts';
@@ -8,7 +8,7 @@ import type { Settings } from '../context.ts';
 export interface Batch {
   /** As it was given; `-` for stdin. */
   file: string;
-  manifest: Manifest;
+  content: BatchFile;
   flags: BatchFlags;
   settings: Settings;
   terminal: Terminal;

@@ -1,7 +1,5 @@
-import { relativePath } from '../../batch/jobs/paths.ts';
-import { declaredPaths, pathsOf } from '../../batch/jobs/job.ts';
+import { declaredPaths, pathsOf, relativePath } from '../../batch/jobs/paths.ts';
 import type { Survey } from '../../batch/jobs/survey.ts';
-import type { BatchJob, Due } from '../../batch/jobs/types.ts';
 import { type ErrorCode, type ExitCode, exitOfCode } from '../../errors.ts';
 import type { Mistake } from '../../batch/file/types.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
@@ -43,15 +41,11 @@ export async function showMistakes(
 }
 
 /** `--check`: what is due and why, on stdout. 9 when anything is. */
-export async function showCheck(
-  { due, fresh }: Survey,
-  jobs: AsyncIterable<[BatchJob, Due]>,
-  { file, flags, terminal, host }: Batch,
-): Promise<ExitCode> {
+export async function showCheck({ due, fresh }: Survey, { file, flags, terminal, host }: Batch): Promise<ExitCode> {
   const exit = due.size === 0 ? 0 : exitOfCode('out_of_date');
   const upToDate = fresh.length;
   const list = [];
-  for await (const [{ key, at }, { work, why }] of jobs) list.push({ job: key, line: at.line, work, why, at });
+  for (const [{ key, at }, { work, why }] of due) list.push({ job: key, line: at.line, work, why, at });
   if (flags.json) {
     const told = list.map(({ at: _at, ...rest }) => rest);
     await terminal.jsonLine({ check: true, due: told, up_to_date: upToDate, exit });
@@ -67,7 +61,6 @@ export async function showCheck(
 /** `--dry-run`: the plan, on stdout. */
 export async function showDryRun(
   { due, fresh, images }: Survey,
-  jobs: AsyncIterable<[BatchJob, Due]>,
   gone: readonly string[],
   { flags, terminal, directory }: Batch,
 ): Promise<ExitCode> {
@@ -75,14 +68,14 @@ export async function showDryRun(
   const selected = due.size + upToDate;
   if (flags.json) {
     const list = [];
-    for await (const [job, { work, why }] of jobs) {
+    for (const [job, { work, why }] of due) {
       const files = pathsOf(job).map((path) => relativePath(path, directory));
       list.push({ job: job.key, line: job.at.line, work, why, images: work === 'generate' ? job.count : 0, files });
     }
     await terminal.jsonLine({ dry_run: true, jobs: selected, images, up_to_date: upToDate, due: list, gone });
     return 0;
   }
-  for await (const [job, { work, why }] of jobs) {
+  for (const [job, { work, why }] of due) {
     await terminal.data(oneLine(`${work} ${declaredPaths(job).join(' ')} (${why})`));
   }
   for (const key of gone) await terminal.data(oneLine(`prune ${key}`));

@@ -4,7 +4,7 @@ import { SharedPace } from '../../batch/run/pace.ts';
 import { performJob } from '../../batch/run/perform.ts';
 import { runJobs, type Summary } from '../../batch/run/run.ts';
 import type { Survey } from '../../batch/jobs/survey.ts';
-import { type BatchJob, type Due, upToDate } from '../../batch/jobs/types.ts';
+import { upToDate } from '../../batch/jobs/types.ts';
 import type { ExitCode } from '../../errors.ts';
 import type { LockLog } from '../../batch/lock/log.ts';
 import type { Batch } from './context.ts';
@@ -25,12 +25,7 @@ const nothingDone: Summary = {
 };
 
 /** Does the jobs that are due. Returns the exit code of all of them together. */
-export async function execute(
-  surveyed: Survey,
-  jobs: AsyncIterable<[BatchJob, Due]>,
-  log: LockLog | undefined,
-  batch: Batch,
-): Promise<ExitCode> {
+export async function execute(surveyed: Survey, log: LockLog | undefined, batch: Batch): Promise<ExitCode> {
   const { flags, settings, terminal, host, directory, file } = batch;
   const startedAt = performance.now();
   const stop = new AbortController();
@@ -52,7 +47,7 @@ export async function execute(
     if (due.size === 0) return nothingDone;
     return await withServices(settings, { needsKey: images > 0, pace }, host, terminal, (services, sandboxUrl) =>
       runJobs(
-        jobs,
+        due,
         { concurrency: flags.concurrency, failFast: flags.failFast === true },
         {
           stop,

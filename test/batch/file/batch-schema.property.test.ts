@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { readFields } from '../../../src/batch/jobs/fields.ts';
 import { JobReader } from '../../../src/batch/jobs/job.ts';
 import { batchSchema } from '../../../src/batch/jobs/schema.ts';
-import { readDocument } from '../../../src/batch/file/document.ts';
-import type { Entry, Mistake } from '../../../src/batch/file/types.ts';
+import { batchFileOf } from '../../../src/batch/file/document.ts';
+import { JsonReader } from '../../../src/batch/file/json.ts';
+import type { Mistake } from '../../../src/batch/file/types.ts';
 import { property } from '../../support/properties.ts';
 
 const accepts = new Ajv({ allErrors: false, strict: true, strictRequired: false, allowUnionTypes: true }).compile(
@@ -241,8 +242,8 @@ function documentOf(wrong: boolean): fc.Arbitrary<unknown> {
 }
 
 /** All that the batch says of a document, and that of it which a value is by itself to blame for. */
-async function judge(text: string): Promise<{ mistakes: Mistake[]; alone: Mistake[] }> {
-  const { defaults, parts } = await readDocument(text, 'json');
+function judge(text: string): { mistakes: Mistake[]; alone: Mistake[] } {
+  const { defaults, entries, mistakes: ofText } = batchFileOf(new JsonReader({ left: 1000 }).read(text));
   const reader = new JobReader({
     directory: '/nowhere',
     defaults,
@@ -251,8 +252,6 @@ async function judge(text: string): Promise<{ mistakes: Mistake[]; alone: Mistak
     origin: 'https://images.example',
     layers: { env: {}, profile: undefined, file: {}, path: '' },
   });
-  const ofText = parts.filter((part): part is Mistake => 'message' in part);
-  const entries = parts.filter((part): part is Entry => !('message' in part));
   const ofJobs = entries.map((entry) => reader.read(entry)).flatMap((read) => (Array.isArray(read) ? read : []));
   const ofValues = [
     ...readFields(defaults, 'defaults').mistakes,
@@ -266,9 +265,9 @@ describe('the JSON Schema and the batch agree', () => {
   // Two keys of one meaning may come together here, which both refuse.
   property(
     'on documents of values that are right',
-    fc.asyncProperty(documentOf(false), async (document) => {
+    fc.property(documentOf(false), (document) => {
       const text = JSON.stringify(document);
-      const { mistakes, alone } = await judge(text);
+      const { mistakes, alone } = judge(text);
       if (accepts(JSON.parse(text))) expect(alone, text).toEqual([]);
       else expect(mistakes, `${text}\n${JSON.stringify(accepts.errors)}`).not.toEqual([]);
     }),
@@ -277,16 +276,16 @@ describe('the JSON Schema and the batch agree', () => {
 
   property(
     'on documents in which something may be wrong',
-    fc.asyncProperty(documentOf(true), async (document) => {
+    fc.property(documentOf(true), (document) => {
       const text = JSON.stringify(document);
-      const { mistakes, alone } = await judge(text);
+      const { mistakes, alone } = judge(text);
       if (accepts(JSON.parse(text))) expect(alone, text).toEqual([]);
       else expect(mistakes, `${text}\n${JSON.stringify(accepts.errors)}`).not.toEqual([]);
     }),
     8,
   );
 
-  test.each(Object.entries({ ...values, ...prompts }))('on each value of %s', async (key, [good, bad]) => {
+  test.each(Object.entries({ ...values, ...prompts }))('on each value of %s', (key, [good, bad]) => {
     const isPrompt = key.startsWith('prompt');
     const documents = (value: unknown) => [
       { images: [{ ...(!isPrompt && { prompt: 'x' }), [key]: value }] },
@@ -299,7 +298,7 @@ describe('the JSON Schema and the batch agree', () => {
     ]) {
       for (const document of documents(value)) {
         const text = JSON.stringify(document);
-        const { mistakes, alone } = await judge(text);
+        const { mistakes, alone } = judge(text);
         expect([text, accepts(JSON.parse(text)), isGood ? alone : mistakes.length > 0]).toEqual([
           text,
           isGood,
