@@ -116,7 +116,6 @@ describe('a batch file', () => {
     ['images.json', JSON.stringify({ $schema: './schema.json', images: jobs })],
     ['images.jsonl', jobs.map((job) => JSON.stringify(job)).join('\n')],
     ['images.ndjson', `\n${jobs.map((job) => JSON.stringify(job)).join('\r\n\r\n')}\r\n`],
-    ['images', `${jobs.map((job) => JSON.stringify(job)).join('\n')}\n`],
   ])('%s is read as what it is', async (file, content) => {
     const { project, api } = await declared(content, { file });
     const { exit, stdout } = await project.run();
@@ -127,7 +126,7 @@ describe('a batch file', () => {
     expect(await project.check()).toEqual([]);
   });
 
-  test.each(['prompts.txt', 'prompts'])('%s has a prompt a line', async (file) => {
+  test.each(['prompts.txt'])('%s has a prompt a line', async (file) => {
     const { project, api } = await declared('# animals\n\na red fox\n   \n  # not this one\nthe number #1 dog\r\n', {
       file,
     });

@@ -66,7 +66,7 @@ test('half of a surrogate pair in a name is a mistake with its place', async () 
 });
 
 test.each<[what: string, image: Image, says: string, args?: string[]]>([
-  ['the lock file as a directory', { out: 'images.yaml.lock.json' }, 'images.yaml.lock.json is the lock file'],
+  ['the lock file as a directory', { out: 'images.yaml.lock.json' }, 'images.yaml.lock.json/x-1.png is the lock file'],
   [
     'the log of the lock file as a directory',
     { out: 'images.yaml.lock.jsonl' },
@@ -83,7 +83,7 @@ test.each<[what: string, image: Image, says: string, args?: string[]]>([
   [
     'the lock file of a shard',
     { out: 'images.yaml.lock.1-of-1.json' },
-    'images.yaml.lock.1-of-1.json is the lock file',
+    'images.yaml.lock.1-of-1.json/x-1.png is the lock file',
     ['--shard', '1/1'],
   ],
 ])('an image in the place of %s is a mistake', async (_what, image, says, args = []) => {

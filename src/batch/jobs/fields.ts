@@ -74,7 +74,7 @@ function readSetting(key: Key, name: string, { at, value }: Node, into: Settings
   const mismatch = mismatchOf(value, parse.schema) ?? mismatchOfName(key, value as string);
   if (mismatch) return refuse(at, `${name}: ${shown(value)} ${mismatch.message}`, mismatch.hint);
   try {
-    into[key] = parse(String(value)) as never;
+    into[key] = parse(`${value as string | number | boolean}`) as never;
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
     refuse(at, `${name}: ${shown(value)} ${error.message}`, error.hint);
