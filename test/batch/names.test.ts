@@ -66,7 +66,7 @@ test('half of a surrogate pair in a name is a mistake with its place', async () 
 });
 
 test.each<[what: string, image: Image, says: string, args?: string[]]>([
-  ['the lock file as a directory', { out: 'images.yaml.lock.json' }, 'images.yaml.lock.json/x-1.png is the lock file'],
+  ['the lock file as a directory', { out: 'images.yaml.lock.json/' }, 'images.yaml.lock.json/x-1.png is the lock file'],
   [
     'the log of the lock file as a directory',
     { out: 'images.yaml.lock.jsonl' },
@@ -82,7 +82,7 @@ test.each<[what: string, image: Image, says: string, args?: string[]]>([
   ],
   [
     'the lock file of a shard',
-    { out: 'images.yaml.lock.1-of-1.json' },
+    { out: 'images.yaml.lock.1-of-1.json/' },
     'images.yaml.lock.1-of-1.json/x-1.png is the lock file',
     ['--shard', '1/1'],
   ],
