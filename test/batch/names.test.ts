@@ -7,14 +7,13 @@ import { gateway } from '../support/gateway.ts';
 
 type Image = Record<string, unknown>;
 
-/** What a run says of a file of these images, beside a directory `folder.png` and a file `file`; it must send nothing. */
+/** What a run says of a file of these images, beside a file `file`; it must send nothing. */
 async function refused(images: Image[], kind: 'yaml' | 'jsonl' = 'yaml', ...args: string[]): Promise<string[]> {
   const api = await gateway({ generation: drawing() });
   const file = `images.${kind}`;
   const all = images.map((image) => ({ prompt: 'x', ...image }));
   const text = kind === 'yaml' ? stringify({ images: all }) : all.map((image) => JSON.stringify(image)).join('\n');
   const project = new Project(text, { server: api, file });
-  mkdirSync(join(project.place.cwd, 'folder-1.png'));
   writeFileSync(join(project.place.cwd, 'file'), '');
   const { exit, stdout, stderr } = await project.run(...args);
   expect({ exit, stdout, requests: api.requests }).toEqual({ exit: 2, stdout: '', requests: [] });
@@ -50,7 +49,6 @@ test.each<[what: string, image: Image, yaml: string, jsonl: string]>([
   ['a long path', { out: `${'x/'.repeat(2100)}a.png` }, '2:5: the path …', '1:1:'],
   ['a long directory of a variant', { variants: [{ out: `${'x'.repeat(256)}/v.png` }] }, '2:5: ', '1:'],
   ['a path through a file', { out: 'file/a.png' }, '2:5: file is not a directory', '1:1:'],
-  ['a directory in the place of an image', { name: 'folder-{i}' }, '2:5: folder-1.png is a directory', '1:1:'],
   ['NUL in prompt-file', { prompt: undefined, 'prompt-file': 'a\0' }, '', ''],
 ])('%s is a mistake with its place, before anything is sent', async (_what, image, yaml, jsonl) => {
   const [told, ...others] = await refused([image]);
@@ -58,6 +56,15 @@ test.each<[what: string, image: Image, yaml: string, jsonl: string]>([
   expect(told).toContain(yaml.replace(/[\x80-\x9f]/g, ''));
   const [line] = await refused([image], 'jsonl');
   expect(line).toMatch(new RegExp(`^${jsonl}`));
+});
+
+test('a directory in the place of an image is found before anything is sent, with --overwrite too', async () => {
+  const api = await gateway({ generation: drawing() });
+  const project = new Project({ images: [{ prompt: 'x', name: 'folder' }] }, { server: api });
+  mkdirSync(join(project.place.cwd, 'folder.png'));
+  const { exit, stderr } = await project.run('--overwrite');
+  expect({ exit, requests: api.requests }).toEqual({ exit: 8, requests: [] });
+  expect(mistakesIn(stderr, project.file)).toEqual(['2:5: folder.png is a directory']);
 });
 
 test('half of a surrogate pair in a name is a mistake with its place', async () => {

