@@ -10,6 +10,8 @@ import type { Collision, Naming, Target } from './types.ts';
 export class TargetNames {
   /** What the names follow from; `targets` as planned. */
   readonly naming: Naming;
+  /** Whether a name belongs to somebody else though no file has it yet: in a batch, to another job. */
+  isTaken: (path: string) => boolean = () => false;
   readonly #pattern: NamePattern;
   #next: number;
 
@@ -19,7 +21,7 @@ export class TargetNames {
     const isMarked = naming.renditions !== undefined;
     this.#pattern =
       stem === null ? namePattern(template ?? defaultTemplate, fields) : exactPattern(stem, fields.n, isMarked);
-    this.#next = Math.max(0, ...targets.map(({ i }) => i)) + 1;
+    this.#next = Math.max(fields.n, ...targets.map(({ i }) => i)) + 1;
   }
 
   /**
@@ -58,6 +60,12 @@ export class TargetNames {
   /** The names of a run that another process planned. */
   static resume(naming: Naming): TargetNames {
     return new TargetNames(naming);
+  }
+
+  /** The names of some of the images: `positions` from 0. */
+  only(positions: readonly number[]): TargetNames {
+    const targets = this.naming.targets.filter((_target, position) => positions.includes(position));
+    return new TargetNames({ ...this.naming, targets });
   }
 
   /** The naming for another process, which may work elsewhere: with absolute paths. */
@@ -107,7 +115,7 @@ export class TargetNames {
       const path = this.#pattern.numbered
         ? this.#path(i, extension)
         : join(directory, `${this.#pattern.name(1)}-${i}${this.#mark}.${extension}`);
-      if (!this.#namesOf(path).some((each) => each !== path && entryAt(each))) yield path;
+      if (!this.#namesOf(path).some((each) => this.isTaken(each) || (each !== path && entryAt(each)))) yield path;
     }
   }
 

@@ -82,6 +82,12 @@ export function planRun(job: Job, settings: Resolved): Plan {
   return { id, at, dialect: gateway, request, fields: gateway.fields(request), format: expected, names, rendition };
 }
 
+/** The plan for some of its images: `positions` from 0. */
+export function planPart(plan: Plan, positions: readonly number[]): Plan {
+  const request = { ...plan.request, n: positions.length };
+  return { ...plan, request, fields: plan.dialect.fields(request), names: plan.names?.only(positions) };
+}
+
 function newId(at: Date): string {
   return `${idTime(at)}-${randomBytes(4).toString('hex')}`;
 }

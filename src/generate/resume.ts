@@ -31,6 +31,7 @@ export async function resumeRun(
   if (!log) return undefined;
   const { run } = log;
   const names = namesOf(run.asked);
+  if (services.isTaken) names.isTaken = services.isTaken;
   const place = partPlace(names, services.state);
   const receiver = new AnswerReceiver(place, id);
   try {

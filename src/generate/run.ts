@@ -18,6 +18,7 @@ import type { Services } from './services.ts';
 export async function runPlan(plan: Plan, values: Values, services: Services): Promise<Report> {
   const startedAt = Date.now();
   const { names, id } = plan;
+  if (names && services.isTaken) names.isTaken = services.isTaken;
   const place = partPlace(names, services.state);
   const log = beginLog(plan, values, services);
   const receiver = new AnswerReceiver(place, id);

@@ -24,6 +24,8 @@ export interface Services {
   onRetry: (reason: string, waitMs: number) => void;
   /** Shared by the generations of a batch. */
   pace?: Pace | undefined;
+  /** Whether a file name is kept for something else, though no file has it yet. */
+  isTaken?: (path: string) => boolean;
   /** Aborted when the user interrupts. */
   signal: AbortSignal;
 }

@@ -492,6 +492,20 @@ describe('choosing', () => {
     expect(stderr).toContain('error: --only nothing matches no job\n');
   });
 
+  test.each([
+    [['--only', ''], /^error: --only is empty\nhint: .*\n$/],
+    [['--shard', '5/4'], /^error: --shard 5\/4: expected i\/n with 1 ≤ i ≤ n\nhint: .*\n$/],
+    [['another.yaml'], /^error: too many arguments .*\nhint: all options: imggen batch --help\n$/],
+    [['--onyl', 'x'], /^error: unknown option '--onyl'\nhint: .*\n$/],
+  ])('%j is a mistake that says what to give instead', async (args, message) => {
+    const { project } = await declared({ images });
+    expect(await project.run(...args)).toMatchObject({
+      exit: 2,
+      stdout: '',
+      stderr: expect.stringMatching(message) as string,
+    });
+  });
+
   test('--force generates what is up to date', async () => {
     const { project, api } = await declared({ images });
     expect((await project.run()).exit).toBe(0);

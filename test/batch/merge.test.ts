@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { shardOf } from '../../src/batch/jobs/shard.ts';
+import { shardOf } from '../../src/batch/jobs/select.ts';
 import { drawing, eventsOf, lines, Project, prompts } from '../support/batch.ts';
 import { documented, type Gateway, gateway, silence } from '../support/gateway.ts';
 import { start } from '../support/imggen.ts';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, describe, test } from 'vitest';
 import { drawing, eventsOf, lines, Project, refusal } from '../support/batch.ts';
-import { gateway } from '../support/gateway.ts';
+import { type Answer, gateway } from '../support/gateway.ts';
 import { shownKey, testKey } from '../support/imggen.ts';
 import { pty } from '../support/pty.ts';
 
@@ -51,6 +51,8 @@ describe('--json', () => {
           hint: null,
           request_id: null,
         },
+        paths: [],
+        images: 0,
       },
       { type: 'started', job: 'owl.png', why: 'new' },
       { type: 'saved', job: 'owl.png', paths: ['owl.png'], images: 1, run, usage, elapsed_ms },
@@ -59,6 +61,7 @@ describe('--json', () => {
         jobs: 3,
         saved: 2,
         failed: 1,
+        interrupted: 0,
         skipped: 0,
         images: 3,
         exit: 4,
@@ -90,6 +93,7 @@ describe('--json', () => {
         jobs: 1,
         saved: 0,
         failed: 0,
+        interrupted: 0,
         skipped: 0,
         images: 0,
         usage: {},
@@ -99,14 +103,20 @@ describe('--json', () => {
     ]);
   });
 
-  test('shows the key nowhere, whatever is said of it', async () => {
+  test('shows the key nowhere, whatever a server says of it', async () => {
+    const location = `http://127.0.0.1/login?key=${testKey}`;
+    const echoes: Record<string, Answer> = {
+      bad: refusal(400, `your key is ${testKey}`),
+      moved: { status: 302, headers: { location } },
+    };
     const api = await gateway({
-      generation: drawing((prompt) => (prompt === 'bad' ? refusal(400, `your key is ${testKey}`) : undefined)),
+      generation: drawing((prompt) => echoes[prompt]),
     });
     const images = new Project(
       {
         images: [
           { prompt: 'bad', name: 'bad' },
+          { prompt: 'moved', name: 'moved' },
           { prompt: testKey, name: 'x' },
         ],
       },
@@ -119,7 +129,7 @@ describe('--json', () => {
         { unchecked: true, env: { GITHUB_STEP_SUMMARY: summary, GITHUB_ACTIONS: 'true' } },
         ...args,
       );
-      expect(exit).toBe(4);
+      expect(exit).toBe(7);
       expect(stdout + stderr).not.toContain(testKey);
       expect(stdout + stderr).toContain(shownKey);
     }
@@ -140,9 +150,9 @@ describe('without a terminal', () => {
       expect.stringContaining(`error: [2/3] bad%.png (images.yaml:5): ${shown}`),
       expect.stringMatching(/^\[3\/3\] \d.* owl\.png$/),
       expect.stringMatching(/^2 jobs done in .* · 3 images · 1 failed · 2132 tokens$/),
-      'error: 1 job failed',
-      expect.stringContaining(`cause: bad%.png (images.yaml:5): ${shown}`),
-      'hint: to go on: imggen batch images.yaml',
+      'error: 1 of 3 jobs failed',
+      expect.stringContaining(`cause: bad%.png: ${shown}`),
+      'hint: to go on, run the same command again',
     ]);
   });
 

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { NotBegun, SharedPace } from '../../src/batch/run/pace.ts';
+import { NotBegun, SharedPace } from '../../src/batch/run/limits.ts';
 import { drawing, Project, prompts } from '../support/batch.ts';
 import { type Answer, cats, documented, gateway, silence } from '../support/gateway.ts';
 import { image } from '../support/images.ts';

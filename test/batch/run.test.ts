@@ -82,11 +82,11 @@ describe('failures', () => {
     });
     expect(project.images).toEqual(good.map((name) => `${name}.png`));
     expect(new Set(prompts(api))).toEqual(new Set(names));
-    expect(run.stderr).toContain(`error: ${bad.length} ${bad.length === 1 ? 'job' : 'jobs'} failed\n`);
-    const list = run.stderr.split('failed\n').at(-1);
     for (const name of bad)
-      expect(list).toMatch(new RegExp(`cause: ${name}\\.png \\(images\\.yaml:${2 + 2 * names.indexOf(name)}\\): \\S`));
-    expect(run.stderr).toMatch(/\nhint: .+\n$/);
+      expect(run.stderr).toContain(`/${names.length}] ${name}.png (images.yaml:${2 + 2 * names.indexOf(name)}): `);
+    const [, list = ''] = run.stderr.split(`error: ${bad.length} of ${names.length} jobs failed\n`);
+    expect(list).toMatch(/^(cause: .+\n)+(hint: .+\n)+$/);
+    for (const name of bad) expect(list.split(`${name}.png`)).toHaveLength(2);
   });
 
   test.each<[string, number]>([
@@ -98,9 +98,30 @@ describe('failures', () => {
     const { project, api } = await troubled(name, 'x', 'y');
     const run = await project.run('--concurrency', '1');
     expect({ exit: run.exit, stdout: run.stdout, posted: prompts(api) }).toEqual({ exit, stdout: '', posted: [name] });
-    expect(run.stderr).toContain('error: 1 job failed');
+    expect(run.stderr).toContain('error: 1 of 3 jobs failed');
     expect(run.stderr).toContain('error: 2 jobs were not begun: ');
     expect(await project.check()).toHaveLength(3);
+  });
+
+  test('of one reason are told once in the end, each with what to do', async () => {
+    const { project } = await troubled(
+      'refused1',
+      'refused2',
+      'refused3',
+      'refused4',
+      'refused5',
+      'broken1',
+      'broken2',
+    );
+    const { stderr } = await project.run('--concurrency', '1');
+    expect(stderr.split('\n').slice(-6)).toEqual([
+      'error: 7 of 7 jobs failed',
+      'cause: refused1.png, refused2.png, refused3.png and 2 more: the API refused the request: the prompt is refused (HTTP 400, code refused)',
+      'cause: broken1.png, broken2.png: the server failed (HTTP 500)',
+      'hint: it may have been generated and charged: look at your usage before you repeat it',
+      'hint: to go on, run the same command again',
+      '',
+    ]);
   });
 
   test('what was sent by then is seen to its end', async () => {
@@ -209,11 +230,15 @@ describe('--max-images', () => {
     expect(prompts(broken.api)).toEqual(['broken', 'x']);
   });
 
-  test('holds where unknown outcomes are repeated', async () => {
+  test.each([
+    [2, 5, 0],
+    [2, 2, 0],
+    [3, 2, 3],
+  ])('%i counts each of %i retries of an unknown outcome: %i requests', async (images, retries, posts) => {
     const { project, api } = await troubled('broken', 'x');
-    const run = await project.run('--max-images', '2', '--concurrency', '1', '--retries', '5', '--retry-unknown');
-    expect(run.exit).toBe(7);
-    expect(prompts(api).length).toBeLessThanOrEqual(2);
+    const args = ['--max-images', `${images}`, '--concurrency', '1', '--retries', `${retries}`, '--retry-unknown'];
+    expect((await project.run(...args)).exit).toBe(posts === 0 ? 7 : 6);
+    expect(prompts(api)).toEqual(Array.from({ length: posts }, () => 'broken'));
   });
 });
 
@@ -224,14 +249,10 @@ describe('the pace', () => {
     await running.saw(/"type":"saved"/);
     running.kill('SIGINT');
     const { exit, stdout } = await running.end;
-    // Which of the jobs that begin together comes first is open.
-    const [first = '', ...others] = prompts(api);
-    expect({ exit, others }).toEqual({ exit: 130, others: [] });
+    expect({ exit, images: project.images }).toEqual({ exit: 130, images: prompts(api).map((name) => `${name}.png`) });
     expect(eventsOf(stdout).at(-1)).toMatchObject({ type: 'summary', saved: 1, failed: 0, skipped: 2 });
-    expect(project.images).toEqual([`${first}.png`]);
-    expect(await project.check()).toEqual(
-      ['x', 'y', 'z'].filter((name) => name !== first).map((name) => `${name}.png: new`),
-    );
+    expect(prompts(api)).toHaveLength(1);
+    expect(await project.check()).toHaveLength(2);
     expect((await project.run('--rate', '100/s')).exit).toBe(0);
   });
 
@@ -260,6 +281,27 @@ describe('the pace', () => {
       { type: 'retry', job: 'limited.png', reason: 'HTTP 429', wait_ms: 100_000 },
     ]);
     expect(project.images).toEqual(['second.png', 'third.png']);
+  });
+
+  test('a short wait that one job is asked for does not end the longer one of another', async () => {
+    const [long, short] = [event(), event()];
+    const api = await gateway({
+      generation: drawing(async (prompt) => {
+        if (prompt === 'third') return cats(1);
+        if (prompt === 'short') await short.happened;
+        long.happen();
+        const seconds = prompt === 'short' ? '0' : '100';
+        return refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': seconds });
+      }),
+    });
+    const project = new Project({ images: named('long', 'short', 'third') }, { server: api });
+    const running = start(['batch', project.file, '--json', '--concurrency', '2', '--retries', '1'], project.setup());
+    await running.saw(/"type":"retry","job":"long.png"/);
+    short.happen();
+    await running.saw(/"type":"retry","job":"short.png"/);
+    running.kill('SIGINT');
+    expect((await running.end).exit).toBe(130);
+    expect(prompts(api).sort()).toEqual(['long', 'short']);
   });
 
   test('a server that asks for more patience than anybody has ends the batch', async () => {
@@ -298,7 +340,9 @@ describe('Ctrl-C', () => {
     running.kill('SIGINT');
     const { exit, stdout, stderr } = await running.end;
     expect({ exit, stdout }).toEqual({ exit: 130, stdout: 'x.png\n' });
-    expect(stderr).toContain('2 jobs were not begun: interrupted');
+    expect(stderr).toMatch(
+      /error: interrupted: 1 job under way, 2 not begun\ncause: .*: slow\.png\nhint: .*same command again\n$/,
+    );
     expect((await project.run()).exit).toBe(0);
     expect(
       prompts(api)
@@ -319,6 +363,41 @@ describe('Ctrl-C', () => {
     const { exit, stdout, stderr } = await running.end;
     expect({ exit, stdout, requests: api.requests }).toEqual({ exit: 130, stdout: '', requests: [] });
     expect(stderr).toContain('interrupted');
+  });
+
+  test('is no failure of the jobs under way: one summary says what to do', async () => {
+    const asked = event();
+    const api = await gateway({
+      generation: () => {
+        if (api.posts().length === 4) asked.happen();
+        return silence();
+      },
+    });
+    const project = new Project({ images: named('a', 'b', 'c', 'd', 'e', 'f') }, { server: api });
+    const running = start(['batch', project.file, '--concurrency', '4'], project.setup());
+    await asked.happened;
+    running.kill('SIGINT');
+    const { exit, stderr } = await running.end;
+    expect({ exit, lines: stderr.split('\n') }).toEqual({
+      exit: 130,
+      lines: [
+        '6 jobs: 6 to do (6 images to generate)',
+        expect.stringMatching(/^0 jobs done in .* · 0 images · 4 interrupted · 2 not begun$/),
+        'error: interrupted: 4 jobs under way, 2 not begun',
+        expect.stringMatching(/^cause: what was under way may have been charged: ([a-d]\.png(, )?){3} and 1 more$/),
+        'hint: to go on, run the same command again',
+        '',
+      ],
+    });
+    const again = start(['batch', project.file, '--json'], project.setup());
+    await again.saw(/"type":"started"/);
+    again.kill('SIGINT');
+    const events = eventsOf((await again.end).stdout);
+    expect(events.filter(({ type }) => type === 'failed')).toEqual([]);
+    expect(events.at(-1)).toMatchObject({
+      failed: 0,
+      interrupted: events.filter(({ type }) => type === 'interrupted').length,
+    });
   });
 
   test('SIGTERM ends in its own code', async () => {

@@ -4,6 +4,7 @@ import { start } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
 import { pty, shell } from '../support/pty.ts';
 import { after, until } from '../support/puppet.ts';
+import { widthOf } from '../support/screen.ts';
 
 /** A gateway that holds every answer back until the test gives it, by its prompt. */
 async function patient(): Promise<Gateway & { give: (prompt: string, answer?: Answer) => Promise<void> }> {
@@ -29,20 +30,6 @@ function withPrompts(...prompts: string[]): Place {
 const refused: Answer = { status: 400, body: '{"code":1,"message":"not \\u001b[2J\\u001b]0;x\\u0007\\u202ethis"}' };
 /** Everything by which the block is drawn; what is left are lines. */
 const sequences = /\u001b\[[0-9;?]*[A-Za-z]/g;
-
-/** How wide text is: what East Asian writing and emoji fill two columns with, and a column for everything else. */
-function widthOf(text: string): number {
-  return [...text].reduce(
-    (sum, character) =>
-      sum +
-      (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(
-        character,
-      )
-        ? 2
-        : 1),
-    0,
-  );
-}
 
 /** Every block that was drawn, line by line. */
 function blocks(raw: string): string[][] {
@@ -82,7 +69,9 @@ describe('the live block', () => {
       expect.stringMatching(/^\[4\/4\] \d+\.\d s {2}one-1\.png$/),
       expect.stringMatching(/^3 jobs done in \d+\.\d s · 3 images · 1 failed · \d+ tokens$/),
     ]);
-    expect(lines.slice(6).join('\n')).toMatch(/^error: 1 job failed\ncause: three-1\.png \(p\.txt:3\): .*\nhint: .*$/);
+    expect(lines.slice(6).join('\n')).toMatch(
+      /^error: 1 of 4 jobs failed\ncause: three-1\.png: .*not this.*\nhint: .*$/,
+    );
   });
 
   test('says who waits to try again', async () => {
@@ -129,7 +118,7 @@ describe('the live block', () => {
     run.type('\u0003');
     expect((await run.end).exit).toBe(130);
     expect(run.screen.text()).not.toMatch(/ of 3 jobs · |^· /m);
-    expect(run.screen.text()).toMatch(/1 job was not begun: interrupted\nhint: .*$/);
+    expect(run.screen.text()).toMatch(/^error: interrupted: 2 jobs under way, 1 not begun\ncause: .*\nhint: .*$/m);
   });
 
   test('leaves stdout its paths, where that goes elsewhere', async () => {
@@ -204,14 +193,37 @@ describe('in a terminal of any size', () => {
     expect(text).toContain(`${cjk}-1.png`);
   });
 
+  test.each([
+    [90, 40],
+    [90, 17],
+    [40, 90],
+  ])('that goes from %i to %i columns: nothing of the old block stays', async (from, to) => {
+    const place = withPrompts(...many);
+    const api = await patient();
+    const run = pty(['batch', 'p.txt', '--concurrency', '8'], { place, gateway: api, columns: from });
+    await run.saw(/^. 0 of 8 jobs.*\n(· .*\n){7}· eight-1\.png · [1-9]/m);
+    await run.resize(to, 30);
+    // The block is cut for the new size, and below the first line there is nothing else.
+    const isDrawn = () => {
+      const [, ...block] = run.screen.text().split('\n');
+      const widths = block.map(widthOf);
+      return block.length === 9 && Math.max(...widths) <= to && Math.max(...widths) > Math.min(from, to) - 5;
+    };
+    await until(isDrawn);
+    expect(run.screen.text()).toMatch(/^8 jobs: .*\n. 0 of 8 jobs.*(\n· .*){8}$/);
+    for (const prompt of many) await api.give(prompt);
+    expect((await run.end).exit).toBe(0);
+    expect(run.screen.text()).toMatch(/^8 jobs: .*\n(\[\d\/8\] .*\.png\n){8}8 jobs done in .*$/);
+  });
+
   test('that changes: the block follows', async () => {
     const place = withPrompts(...many);
     const api = await patient();
     const run = pty(['batch', 'p.txt', '--concurrency', '8'], { place, gateway: api, columns: 120, rows: 40 });
     await run.saw(/^· three-three-three-three-three-three-three-three-three-three-three-three-1\.png/m);
     await run.saw(/^· eight-1\.png/m);
-    run.resize(30, 6);
-    await run.saw(/^. 0 of 8 jobs · 0 images\n.*\n.*\n· three-.*…$/m);
+    await run.resize(30, 6);
+    await run.saw(/^8 jobs: .*\n. 0 of 8 jobs · 0 images\n.*\n.*\n· three-.*…$/);
     const before = run.raw().length;
     for (const prompt of many.slice(0, 7)) await api.give(prompt);
     await run.saw(/ 7 of 8 jobs/);
@@ -219,7 +231,7 @@ describe('in a terminal of any size', () => {
       expect(lines.length).toBeLessThanOrEqual(5);
       for (const line of lines) expect(widthOf(line), line).toBeLessThanOrEqual(30);
     }
-    run.resize(120, 40);
+    await run.resize(120, 40);
     await run.saw(/ 7 of 8 jobs · 7 images · \d+ tokens · about .* left\n· eight/);
     await api.give('eight');
     expect((await run.end).exit).toBe(0);

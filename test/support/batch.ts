@@ -123,6 +123,7 @@ export class Project {
 export interface LockedJob {
   originals: { path: string; sha256: string; bytes: number }[];
   outputs: { path: string; sha256: string; bytes: number }[];
+  fingerprint: string;
   run: string;
   generated: string;
   sandbox?: true;

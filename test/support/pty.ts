@@ -14,7 +14,8 @@ export interface PtyRun {
   /** Types. */
   type(text: string): void;
   kill(signal: NodeJS.Signals): void;
-  resize(columns: number, rows: number): void;
+  /** Resolves once the terminal has its new size; for a program that draws. */
+  resize(columns: number, rows: number): Promise<void>;
   /** Resolves once the screen has the text; fails when the program ends without it. */
   saw(text: string | RegExp): Promise<void>;
   end: Promise<{ exit: number; files: string[] }>;
@@ -44,7 +45,7 @@ function terminal(file: string, args: string[], { columns = 100, rows = 30, ...s
   const place = setup.place ?? new Place();
   const env = environment(place, { ...setup, env: { TERM: 'xterm-256color', ...setup.env } });
   const child = spawn(file, args, { cols: columns, rows, cwd: place.cwd, env });
-  const screen = new Screen();
+  const screen = new Screen(columns);
   const watchers = new Set<() => void>();
   let raw = '';
   let over = false;
@@ -84,7 +85,18 @@ function terminal(file: string, args: string[], { columns = 100, rows = 30, ...s
     raw: () => raw,
     type: (text) => child.write(text),
     kill: (signal) => child.kill(signal),
-    resize: (cols, lines) => child.resize(cols, lines),
+    resize: (cols, lines) =>
+      new Promise((resolve) => {
+        // Between two turns of the spinner: what is drawn by halves would be drawn for two sizes.
+        const turn = () => {
+          if (!raw.endsWith('\u001b[?2026l')) return;
+          watchers.delete(turn);
+          screen.resize(cols);
+          child.resize(cols, lines);
+          resolve();
+        };
+        watchers.add(turn);
+      }),
     end,
     saw: (wanted) =>
       new Promise((resolve, reject) => {

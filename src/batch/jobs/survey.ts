@@ -1,26 +1,25 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RenditionSpec } from '../../renditions/spec.ts';
-import type { LockEntry } from '../lock/types.ts';
 import type { BatchFile, Mistake } from '../file/types.ts';
-import { type DueOptions, dueOf, type Known, stateOf } from './due.ts';
-import type { Run } from '../../journal/types.ts';
+import { type DueOptions, dueOf } from './due.ts';
+import { type Known, ownFiles } from './holdings.ts';
 import type { JobReader } from './job.ts';
 import { blockedPaths, Names, pathsOf, relativePath } from './paths.ts';
 import type { Selection } from './select.ts';
-import type { BatchJob, Due } from './types.ts';
+import type { BatchJob, Due, DueJob } from './types.ts';
 
 /** What is known of a batch before anything is sent. */
 export interface Survey {
   /** The keys of `SurveyOptions.locked` that no job of the file has. */
   gone: readonly string[];
-  /** Of the jobs that this run is about, the keys of those that are up to date. */
+  /** Of the selected jobs, the keys of those that are up to date. */
   fresh: readonly string[];
-  /** The others, in the order of the file. */
-  due: ReadonlyMap<BatchJob, Due>;
-  /** How many images will surely be asked for; those of runs that were begun only if they cannot be had otherwise. */
+  /** The other selected jobs, in the order of the file. */
+  due: readonly DueJob[];
+  /** How many images are to be generated. */
   images: number;
-  /** What sharp will be asked for. */
+  /** The formats that sharp has to write. */
   formats: ReadonlySet<RenditionSpec['convert']>;
   /** Whether a file, by its path, is one that a job declares. */
   isDeclared: (path: string) => boolean;
@@ -36,7 +35,7 @@ export interface SurveyOptions extends DueOptions {
   known: (key: string) => Known;
   /** The files of the batch itself, and what each is: no job may have their names. */
   own: ReadonlyMap<string, string>;
-  /** The keys that are to be looked for in the file. */
+  /** The keys to look for in the file. */
   locked: Iterable<string>;
 }
 
@@ -44,7 +43,7 @@ export interface SurveyOptions extends DueOptions {
 export function survey(file: BatchFile, reader: JobReader, options: SurveyOptions): Survey {
   const names = new Names(options.own);
   const gone = new Set(options.locked);
-  const due = new Map<BatchJob, Due>();
+  const due: DueJob[] = [];
   const mistakes: Mistake[] = [...file.mistakes, ...reader.mistakes];
   const taken: Mistake[] = [];
   const formats = new Set<RenditionSpec['convert']>();
@@ -66,8 +65,8 @@ export function survey(file: BatchFile, reader: JobReader, options: SurveyOption
       fresh.push(read.key);
       continue;
     }
-    due.set(read, what);
-    if (what.work === 'generate') images += read.count;
+    due.push({ job: read, due: what });
+    images += what.missing.length;
     for (const { edit } of read.outputs) formats.add(edit.convert);
     const blocked = blockedPaths(read);
     taken.push(...(blocked.length > 0 || options.overwrite ? blocked : strangers(read, what, known, options)));
@@ -85,7 +84,9 @@ function strangers(job: BatchJob, { work }: Due, known: Known, { sandbox, direct
   for (const image of pathsOf(job)) {
     const path = (sidecar ? [image, `${image}.json`] : [image]).find((each) => existsSync(each));
     if (path === undefined) continue;
-    const isOwned = entry !== undefined && isIn(entry, relativePath(image, directory));
+    const relative = relativePath(image, directory);
+    const isOwned =
+      entry !== undefined && [...entry.originals, ...entry.outputs].some((file) => file.path === relative);
     if (!isOwned && !own.has(resolve(image)))
       found.push({
         at: job.at,
@@ -100,33 +101,6 @@ function strangers(job: BatchJob, { work }: Due, known: Known, { sandbox, direct
       });
   }
   return found;
-}
-
-function isIn({ originals, outputs }: LockEntry, path: string): boolean {
-  return [...originals, ...outputs].some((file) => file.path === path);
-}
-
-/** What the unfinished runs of a job have made by now, and were about to make when they ended. */
-function ownFiles(job: BatchJob, { pending, entry, runs }: Known): ReadonlySet<string> {
-  if (pending === undefined) return new Set();
-  // That of the entry's own run is no generation: what is made of its images was being made anew.
-  if (pending.some(({ run }) => run === entry?.run)) return new Set(pathsOf(job).map((path) => resolve(path)));
-  return new Set(runs().flatMap((run) => filesOfRun(run, job)));
-}
-
-function filesOfRun({ asked, images }: Run, job: BatchJob): string[] {
-  const own: string[] = [];
-  for (const [index, { stored, saved, made }] of images.entries()) {
-    const named = saved?.path ?? asked.naming?.targets[index]?.path;
-    // It may have got its name, and the process have died before it could note that.
-    const isThere =
-      saved !== null ||
-      (stored !== null && named !== undefined && stateOf({ path: named, ...stored.facts }, '') === 'same');
-    if (!isThere || named === undefined) continue;
-    const outputs = job.outputs.filter(({ from }) => from === index).map(({ path }) => resolve(path));
-    own.push(named, ...outputs, ...(made ? [made.path] : []));
-  }
-  return own;
 }
 
 /** The defaults are read with each job: what is wrong with them is told once. */

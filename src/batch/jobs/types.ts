@@ -40,11 +40,21 @@ type Work =
   | 'resume'
   | 'generate'
   /** The originals are there: nothing is sent. */
-  | 'convert';
+  | 'convert'
+  /** The API has sent too few images often enough: the job fails, and nothing is sent. */
+  | 'fail';
 
 export interface Due {
   work: Work;
   why: string;
+  /** The positions of the images that are to be generated, from 0; empty when nothing is to be paid for. */
+  missing: readonly number[];
+}
+
+/** A job that is not up to date. */
+export interface DueJob {
+  job: BatchJob;
+  due: Due;
 }
 
 /** Why a job that is not due is passed over. */
@@ -64,13 +74,25 @@ export type BatchEvent =
       usage: Readonly<Record<string, number>> | null;
       elapsed_ms: number;
     }
-  | { type: 'failed'; job: string; line: number; error: EventError; elapsed_ms: number }
+  /** `paths` and `images`: what the job brought all the same. */
+  | {
+      type: 'failed';
+      job: string;
+      line: number;
+      error: EventError;
+      paths: readonly string[];
+      images: number;
+      elapsed_ms: number;
+    }
+  /** The user interrupted while the job was under way. */
+  | { type: 'interrupted'; job: string; elapsed_ms: number }
   | { type: 'skipped'; job: string; why: string }
   | {
       type: 'summary';
       jobs: number;
       saved: number;
       failed: number;
+      interrupted: number;
       skipped: number;
       images: number;
       usage: Readonly<Record<string, number>>;

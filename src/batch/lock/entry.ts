@@ -7,12 +7,13 @@ const imageName = /\.(png|jpe?g|webp|gif|avif)$/i;
 /** An entry with its members in the order in which a lock file has them. */
 export function ordered(entry: LockEntry): LockEntry {
   const { fingerprint, processing, originals, outputs, run, model, request_id, task_id, usage, generated } = entry;
-  const { missing, shortAnswers, sandbox } = entry;
+  const { surplus, missing, shortAnswers, sandbox } = entry;
   return {
     fingerprint,
     processing,
     originals: originals.map(orderedFile),
     outputs: outputs.map(orderedFile),
+    ...(surplus?.length && { surplus: surplus.map(orderedFile) }),
     run,
     model,
     request_id,
@@ -45,7 +46,7 @@ export function isEntry(value: unknown): value is LockEntry {
     (value.usage === null ||
       (isObject(value.usage) && Object.values(value.usage).every((count) => typeof count === 'number'))) &&
     [value.missing, value.shortAnswers].every((count) => count === undefined || isCount(count)) &&
-    [value.originals, value.outputs].every((files) => Array.isArray(files) && files.every(isFile))
+    [value.originals, value.outputs, value.surplus ?? []].every((files) => Array.isArray(files) && files.every(isFile))
   );
 }
 

@@ -1,8 +1,12 @@
 import { appendFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { messageOf } from '../../errors.ts';
-import type { Position } from '../file/types.ts';
+import { formatDuration } from '../../terminal/format.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
+import type { Position } from '../file/types.ts';
+import type { DueJob } from '../jobs/types.ts';
+import type { Summary } from '../run/run.ts';
+import { reasonOf } from './words.ts';
 import type { Terminal } from '../../terminal/terminal.ts';
 import type { Host } from '../../terminal/types.ts';
 
@@ -29,7 +33,7 @@ export function harmless(line: string, { env }: Host): string {
   return env.GITHUB_ACTIONS === 'true' && /(^|[\r\n])\s*::/.test(line) ? `./${oneLine(line)}` : line;
 }
 
-/** Adds Markdown to the summary of a GitHub Actions step, when there is one. That it fails is no reason to fail. */
+/** Adds Markdown to the summary of a GitHub Actions step, when there is one. A summary that cannot be written is a warning. */
 export function addStepSummary(markdown: string, { env, redactor }: Host, terminal: Terminal): void {
   if (!env.GITHUB_STEP_SUMMARY) return;
   try {
@@ -37,6 +41,56 @@ export function addStepSummary(markdown: string, { env, redactor }: Host, termin
   } catch (error) {
     terminal.warn(`cannot add to GITHUB_STEP_SUMMARY: ${messageOf(error)}`);
   }
+}
+
+/** GitHub takes a mebibyte, and more rows than these help nobody. */
+const rowLimit = 200;
+
+/** What is out of date, as Markdown for the page of a CI run. */
+export function checkSummary(file: string, due: readonly DueJob[], upToDate: number): string {
+  const rows = due.map(({ job, due: { why } }) => [cell(job.key), job.at.line, cell(why)]);
+  const heading = `### imggen batch ${cell(file)} --check`;
+  return section(
+    heading,
+    `${due.length} out of date, ${upToDate} up to date`,
+    table(['out of date', 'line', 'why'], rows),
+  );
+}
+
+/** What a batch did, as Markdown for the page of a CI run. */
+export function stepSummary(file: string, upToDate: number, jobs: number, summary: Summary, elapsedMs: number): string {
+  const { saved, failed, interrupted, skipped, images, usage, failures } = summary;
+  const counts: [string, string | number][] = [
+    ['jobs', jobs],
+    ['up to date', upToDate],
+    ['done', saved],
+    ['failed', failed],
+    ...(interrupted > 0 ? [['interrupted', interrupted] as [string, number]] : []),
+    ['not begun', skipped],
+    ['images generated', images],
+    ['tokens', usage.total_tokens ?? 0],
+    ['time', formatDuration(elapsedMs)],
+  ];
+  const lines = ['| | |', '| --- | ---: |', ...counts.map(([name, value]) => `| ${name} | ${value} |`)];
+  const rows = failures.map(({ job, error }) => [cell(job.key), job.at.line, cell(reasonOf(error))]);
+  return section(`### imggen batch ${cell(file)}`, lines.join('\n'), table(['failed', 'line', 'reason'], rows));
+}
+
+function section(...parts: readonly string[]): string {
+  return `${parts.filter(Boolean).join('\n\n')}\n\n`;
+}
+
+/** A table of jobs, their lines and a text; nothing when there are no rows. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  if (rows.length === 0) return '';
+  const shown = rows.slice(0, rowLimit).map((row) => `| ${row.join(' | ')} |`);
+  const more = rows.length > rowLimit ? [`| … and ${rows.length - rowLimit} more | | |`] : [];
+  return [`| ${head.join(' | ')} |`, '| --- | ---: | --- |', ...shown, ...more].join('\n');
+}
+
+/** Text from outside in a cell: nothing that Markdown or HTML would obey. */
+function cell(text: string): string {
+  return oneLine(text).replace(/[\\`*_{}[\]()#+!|<>~&]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** The escapes of workflow commands: a message is one line. */

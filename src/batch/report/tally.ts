@@ -1,33 +1,27 @@
 import { type BatchEvent, upToDate } from '../jobs/types.ts';
 
-/** A job under way. */
-export interface InFlight {
-  startedAt: number;
-  /** What it does at this moment. */
-  step: string;
-}
-
 /** How far a batch is, as its events tell it. */
 export class Tally {
   total = 0;
   upToDate = 0;
-  saved = 0;
+  done = 0;
   failed = 0;
   skipped = 0;
   images = 0;
   tokens = 0;
-  readonly inFlight = new Map<string, InFlight>();
+  /** The jobs under way: when each began, and what it does at this moment. */
+  readonly inFlight = new Map<string, { startedAt: number; step: string }>();
   readonly #startedAt = performance.now();
 
-  /** Jobs that are over, whatever became of them. */
+  /** Jobs that are over, for better or worse. */
   get over(): number {
-    return this.saved + this.failed + this.skipped;
+    return this.done + this.failed + this.skipped;
   }
 
-  /** An estimate of the time that is left, in milliseconds; undefined while there is nothing to go by. */
+  /** An estimate of the time that is left, in milliseconds; undefined before the first job is over. */
   get leftMs(): number | undefined {
-    const done = this.saved + this.failed;
-    return done === 0 ? undefined : ((performance.now() - this.#startedAt) / done) * (this.total - this.over);
+    const ended = this.done + this.failed;
+    return ended === 0 ? undefined : ((performance.now() - this.#startedAt) / ended) * (this.total - this.over);
   }
 
   add(event: BatchEvent): void {
@@ -35,30 +29,31 @@ export class Tally {
       case 'planned':
         this.total = event.due;
         this.upToDate = event.up_to_date;
-        break;
+        return;
       case 'started':
         this.inFlight.set(event.job, { startedAt: performance.now(), step: '' });
-        break;
+        return;
       case 'retry':
-        this.step(event.job, `waiting to try again: ${event.reason}`);
-        break;
+        return this.step(event.job, `waiting to try again: ${event.reason}`);
       case 'saved':
-        this.inFlight.delete(event.job);
-        this.saved += 1;
+        this.done += 1;
         this.images += event.images;
         this.tokens += event.usage?.total_tokens ?? 0;
         break;
       case 'failed':
-        this.inFlight.delete(event.job);
         this.failed += 1;
+        this.images += event.images;
+        break;
+      case 'interrupted':
+        this.skipped += 1;
         break;
       case 'skipped':
-        this.inFlight.delete(event.job);
         if (event.why !== upToDate) this.skipped += 1;
         break;
       case 'summary':
-        break;
+        return;
     }
+    this.inFlight.delete(event.job);
   }
 
   /** Notes what a job does at this moment. */

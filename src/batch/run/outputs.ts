@@ -5,11 +5,10 @@ import type { LockedFile, LockEntry } from '../lock/types.ts';
 import type { LockLog } from '../lock/log.ts';
 import { replace } from '../../files/claim.ts';
 import { makeRendition } from '../../renditions/make.ts';
-import { timeAfter } from './clock.ts';
-import { firstDifference, stateOf } from '../jobs/due.ts';
+import { firstDifference, lockedFile, stateOf } from '../jobs/files.ts';
 import { isBelow, pathsOf, relativePath } from '../jobs/paths.ts';
 import type { BatchJob, Output } from '../jobs/types.ts';
-import type { SavedImage } from '../../images/types.ts';
+import { timeAfter } from './gathered.ts';
 
 /**
  * Makes a job's outputs anew from the originals that were kept; sends nothing. Returns the entry that the lock should
@@ -113,9 +112,4 @@ export async function makeOutputs(
     made.push(lockedFile(file, directory));
   }
   return made;
-}
-
-/** A file as the lock has it. */
-export function lockedFile({ path, sha256, bytes }: SavedImage, directory: string): LockedFile {
-  return { path: relativePath(path, directory), sha256, bytes };
 }

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stateOf } from '../../batch/jobs/due.ts';
-import { remove } from '../../batch/run/outputs.ts';
-import type { Survey } from '../../batch/jobs/survey.ts';
+import { stateOf } from '../jobs/files.ts';
+import { remove } from './outputs.ts';
+import type { Survey } from '../jobs/survey.ts';
 import { ImggenError } from '../../errors.ts';
-import type { LockLog } from '../../batch/lock/log.ts';
-import type { LockedFile } from '../../batch/lock/types.ts';
-import { isBelow } from '../../batch/jobs/paths.ts';
+import type { LockLog } from '../lock/log.ts';
+import type { LockedFile } from '../lock/types.ts';
+import { isBelow } from '../jobs/paths.ts';
 import { isObject, parsed } from '../../json.ts';
 import { askYesNo } from '../../terminal/ask.ts';
 import { oneLine } from '../../terminal/sanitize.ts';
-import type { Batch } from './context.ts';
+import type { Batch } from './types.ts';
 
 /** Asks before the files of jobs that are gone are removed; not with --yes. Throws ImggenError `interrupted` for a no. */
 export async function confirmPrune(gone: readonly string[], { flags, terminal, host }: Batch): Promise<void> {
@@ -33,7 +33,7 @@ export async function prune(
 ): Promise<void> {
   for (const key of gone) {
     const entry = log.entries.get(key);
-    for (const file of entry ? [...entry.originals, ...entry.outputs] : []) {
+    for (const file of entry ? [...entry.originals, ...entry.outputs, ...(entry.surplus ?? [])] : []) {
       const path = join(directory, file.path);
       if (isDeclared(path)) continue;
       const state = stateOf(file, directory);
