@@ -494,7 +494,6 @@ describe('choosing', () => {
 
   test.each([
     [['--only', ''], /^error: --only is empty\nhint: .*\n$/],
-    [['--shard', '5/4'], /^error: --shard 5\/4: expected i\/n with 1 ≤ i ≤ n\nhint: .*\n$/],
     [['another.yaml'], /^error: too many arguments .*\nhint: all options: imggen batch --help\n$/],
     [['--onyl', 'x'], /^error: unknown option '--onyl'\nhint: .*\n$/],
   ])('%j is a mistake that says what to give instead', async (args, message) => {

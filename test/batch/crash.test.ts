@@ -15,6 +15,7 @@ import {
   judgeCharges,
   judgeFiles,
   killed,
+  Points,
   lockFile,
   seeded,
   twelve,
@@ -90,18 +91,19 @@ const servers: [name: string, flags: string[], settings: Record<string, unknown>
   ['server-sent events', ['--latency', '50', '--fault', 'slow:0.05', '--fault', 'cut:0.05'], { stream: true }],
 ];
 
-describe.each(seeds)('killed at random moments, seed %i', (seed) => {
+describe.each(seeds)('killed at points that the seed names, seed %i', (seed) => {
   test.each(servers)('%s: nothing is lost, and no answer paid for again', async (name, flags, settings) => {
     const bench = newBench();
     const random = seeded(seed);
-    const sandbox = await countedSandbox(bench, ['--seed', String(seed), ...flags]);
+    const points = new Points();
+    const sandbox = await countedSandbox(bench, ['--seed', String(seed), ...flags], points.on);
     const declared = twelve();
     declare(bench.cwd, declared, settings);
     const [cwd, env] = [bench.cwd, reach(sandbox)];
     let kills = 0;
     for (let round = 0; round < 6; round += 1) {
       const child = bench.spawn(['batch', batchFile, '--concurrency', String(1 + Math.floor(random() * 8))], { env });
-      const { exit, stderr } = await killed(child, [cwd, join(cwd, 'deep'), join(bench.state, 'runs')], random);
+      const { exit, stderr } = await killed(child, [cwd, join(cwd, 'deep'), join(bench.state, 'runs')], random, points);
       if (exit === null) kills += 1;
       else expect([0, 6, 7], stderr).toContain(exit);
     }
@@ -434,7 +436,7 @@ describe.each([
     const { exit, stdout, stderr } = await run.end;
     expect(exit).toBe(code);
     expect(stdout.split('\n').sort()).toEqual(['', 'one-1.png', 'two-1.png']);
-    expect(stderr).toMatch(/2 jobs were not begun: interrupted\n/);
+    expect(stderr).toMatch(/: 2 jobs under way, 2 not begun\n/);
     expect(promptsOf(api)).toEqual(['four', 'one', 'three', 'two']);
     isHeld = false;
     const again = await imggen(['batch', 'prompts.txt'], { place, gateway: api });

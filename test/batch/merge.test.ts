@@ -91,7 +91,7 @@ describe('the lock file', () => {
       stdout: '',
       stderr: expect.stringContaining('another imggen batch works on images.yaml.lock.json'),
     });
-    expect(await project.check()).toEqual(['slow.png: its run was not finished']);
+    expect(await project.check()).toEqual(['slow.png: its run has no answer']);
     running.kill('SIGINT');
     const { exit, stdout } = await running.end;
     expect({ exit, summary: eventsOf(stdout).at(-1) }).toMatchObject({
@@ -153,7 +153,7 @@ test('--check writes nothing, and needs nothing that can be written', async () =
   chmodSync(cwd, 0o755);
   expect(JSON.parse((await project.run('--check', '--json')).stdout)).toEqual({
     check: true,
-    due: [{ job: 'z.png', line: 4, work: 'generate', why: 'new' }],
+    due: [{ job: 'z.png', line: 4, work: 'generate', why: 'new', images: 1 }],
     up_to_date: 1,
     exit: 9,
   });

@@ -403,8 +403,8 @@ describe('a flag', () => {
   test.each([
     [['--rate', '0/min'], '--rate 0/min is not a rate'],
     [['--rate', '5'], '--rate 5 is not a rate'],
-    [['--shard', '0/4'], '--shard 0/4 is not one of some'],
-    [['--shard', '5/4'], '--shard 5/4 is not one of some'],
+    [['--shard', '0/4'], '--shard 0/4: expected i/n with 1 ≤ i ≤ n'],
+    [['--shard', '5/4'], '--shard 5/4: expected i/n with 1 ≤ i ≤ n'],
     [['--concurrency', '0'], '--concurrency'],
     [['--max-images', '-1'], '--max-images'],
     [['--max-images', 'many'], '--max-images'],

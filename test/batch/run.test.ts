@@ -284,12 +284,12 @@ describe('the pace', () => {
   });
 
   test('a short wait that one job is asked for does not end the longer one of another', async () => {
-    const [long, short] = [event(), event()];
+    const [asked, short] = [event(), event()];
     const api = await gateway({
       generation: drawing(async (prompt) => {
         if (prompt === 'third') return cats(1);
-        if (prompt === 'short') await short.happened;
-        long.happen();
+        if (prompt === 'short') asked.happen();
+        await (prompt === 'short' ? short : asked).happened;
         const seconds = prompt === 'short' ? '0' : '100';
         return refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': seconds });
       }),

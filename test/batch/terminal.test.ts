@@ -273,7 +273,7 @@ test('names and texts from outside can move nothing', async () => {
   const images = [
     { prompt: 'one', out: 'ab\u202ec.png' },
     { prompt: 'two \u001b[2J\u0007\u009b2J' },
-    { prompt: 'three', out: 'd\u2066.png' },
+    { prompt: 'three', name: 'd\u202e' },
   ];
   place.write(file, JSON.stringify({ images }));
   const api = await patient();

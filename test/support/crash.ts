@@ -243,27 +243,46 @@ export async function judgeFiles(
   expect(locked.size).toBe(found.length);
 }
 
-/** Waits for the end of a batch, unless it is killed first: at some time, or a moment after something changes in its directories. */
+/** What the server tells of: a request has come, or the first bytes of an answer go out. */
+type Point = 'post' | 'answer';
+
+/** Tells of the points of all requests, one after another. */
+export class Points {
+  listener: (point: Point) => void = () => {};
+  readonly on = (point: Point): void => this.listener(point);
+}
+
+/**
+ * Waits for the end of a batch, unless it is killed first: at a request, at an answer, or when its journal, its lock
+ * file's log and its directories have changed so often. The random numbers name the point.
+ *
+ * @param points of a server that no other batch asks meanwhile
+ */
 export async function killed(
   child: ChildProcess,
   directories: readonly string[],
   random: () => number,
+  points?: Points,
 ): Promise<Ended> {
+  const [kind, share] = [random(), random()];
+  const point = kind < 0.25 ? 'post' : 'answer';
+  const isAtServer = points !== undefined && kind < 0.5;
+  let left = 1 + Math.floor(share * (isAtServer ? 8 : 80));
+  const count = () => {
+    left -= 1;
+    if (left === 0) child.kill('SIGKILL');
+  };
   const watchers: FSWatcher[] = [];
-  const kill = () => void child.kill('SIGKILL');
-  let timer: NodeJS.Timeout | undefined;
-  if (random() < 0.5) timer = setTimeout(kill, 150 + random() * 750);
-  else {
-    const rate = random() * 0.1;
-    const look = () => {
-      if (random() < rate) timer ??= setTimeout(kill, random() * 4);
-    };
-    for (const directory of directories) if (existsSync(directory)) watchers.push(watch(directory, look));
-  }
+  if (isAtServer) points.listener = (each) => each === point && count();
+  else
+    for (const directory of directories) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      watchers.push(watch(directory, count));
+    }
   try {
     return await ended(child);
   } finally {
-    clearTimeout(timer);
+    if (points) points.listener = () => {};
     for (const watcher of watchers) watcher.close();
   }
 }

@@ -95,7 +95,7 @@ function unfinished(job: BatchJob, begun: readonly Begun[], { entry, run: readRu
   const missing = missingFrom(job, there);
   if (missing.length === 0) return { work: 'resume', why: notFinished, missing };
   if (!canResume && isAnswered) return afterShortAnswers(job, there.size, missing, answers);
-  if (!canResume) return generate('its run ended without an answer', job, missing);
+  if (!canResume) return generate('its run has no answer', job, missing);
   if (answers >= shortAnswerLimit) return { work: 'resume', why: notFinished, missing: [] };
   const why = `${notFinished}, and ${missing.length} of ${job.count} images are not in its answer`;
   return { work: 'resume', why, missing };

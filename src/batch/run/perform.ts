@@ -100,11 +100,8 @@ async function gather(job: BatchJob, gathered: Gathered, context: PerformContext
 
 function take(run: Run, gathered: Gathered, { services }: PerformContext): void {
   const surplus = gathered.add(run).map(({ path }) => path);
-  const { asked, images } = run;
   if (surplus.length > 0)
-    services.onWarning(
-      `the API sent ${images.length} images instead of ${asked.n}; the others are ${surplus.join(' ')}`,
-    );
+    services.onWarning(`what is beyond the ${run.asked.n} that were asked for is saved, too: ${surplus.join(' ')}`);
 }
 
 /** Generates the images of some positions. Throws ImggenError, also when the run can still bring what is missing. */
