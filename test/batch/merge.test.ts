@@ -211,23 +211,19 @@ test('a file that was altered and kept its length is out of date', async () => {
 });
 
 describe('what cannot be read where an image was', () => {
-  const inItsPlace: [string, (path: string) => void, plan: object][] = [
-    [
-      'a link to itself',
-      (path) => symlinkSync(basename(path), path),
-      { exit: 0, stdout: 'generate y.png (y.png was altered)\n' },
-    ],
-    ['a directory', (path) => mkdirSync(path), { exit: 8, stderr: expect.stringContaining('y.png is a directory') }],
+  const inItsPlace: [string, (path: string) => void][] = [
+    ['a link to itself', (path) => symlinkSync(basename(path), path)],
+    ['a directory', (path) => mkdirSync(path)],
   ];
 
-  test.each(inItsPlace)('%s: it was altered, and --prune leaves it', async (_what, put, plan) => {
+  test.each(inItsPlace)('%s: it was altered, and --prune leaves it', async (_what, put) => {
     const { project, api } = await drawn('x', 'y');
     const path = join(project.place.cwd, 'y.png');
     rmSync(path);
     put(path);
     const run = async (...args: string[]) => await project.runWith({ unchecked: true }, ...args);
     expect(await run('--check')).toMatchObject({ exit: 9, stdout: 'y.png: y.png was altered\n' });
-    expect(await run('--dry-run')).toMatchObject(plan);
+    expect(await run('--dry-run')).toMatchObject({ exit: 0, stdout: 'generate y.png (y.png was altered)\n' });
     project.declare({ images: named('x') });
     expect(await run('--prune', '--yes')).toMatchObject({
       exit: 0,

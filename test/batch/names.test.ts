@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -56,15 +56,6 @@ test.each<[what: string, image: Image, yaml: string, jsonl: string]>([
   expect(told).toContain(yaml.replace(/[\x80-\x9f]/g, ''));
   const [line] = await refused([image], 'jsonl');
   expect(line).toMatch(new RegExp(`^${jsonl}`));
-});
-
-test('a directory in the place of an image is found before anything is sent, with --overwrite too', async () => {
-  const api = await gateway({ generation: drawing() });
-  const project = new Project({ images: [{ prompt: 'x', name: 'folder' }] }, { server: api });
-  mkdirSync(join(project.place.cwd, 'folder.png'));
-  const { exit, stderr } = await project.run('--overwrite');
-  expect({ exit, requests: api.requests }).toEqual({ exit: 8, requests: [] });
-  expect(mistakesIn(stderr, project.file)).toEqual(['2:5: folder.png is a directory']);
 });
 
 test('half of a surrogate pair in a name is a mistake with its place', async () => {

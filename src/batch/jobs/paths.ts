@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Mistake } from '../file/types.ts';
 import type { BatchJob } from './types.ts';
@@ -126,21 +126,5 @@ function realDirectory(directory: string): string | Problem {
     if (above === directory) return directory;
     const real = realDirectory(above);
     return typeof real === 'string' ? join(real, name) : real;
-  }
-}
-
-/** The names of a job where no file can be written, with --overwrite neither. */
-export function blockedPaths(job: BatchJob): Mistake[] {
-  return pathsOf(job).flatMap((path) => {
-    const why = blockOf(path);
-    return why === undefined ? [] : [{ at: job.at, message: `${path} ${why}` }];
-  });
-}
-
-function blockOf(path: string): string | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ? 'is a directory' : undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENAMETOOLONG' ? 'is too long' : undefined;
   }
 }

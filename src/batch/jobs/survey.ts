@@ -5,7 +5,7 @@ import type { BatchFile, Mistake } from '../file/types.ts';
 import { type DueOptions, dueOf } from './due.ts';
 import { type Known, ownFiles } from './holdings.ts';
 import type { JobReader } from './job.ts';
-import { blockedPaths, Names, pathsOf, relativePath } from './paths.ts';
+import { Names, pathsOf, relativePath } from './paths.ts';
 import type { Selection } from './select.ts';
 import type { BatchJob, Due, DueJob } from './types.ts';
 
@@ -68,8 +68,7 @@ export function survey(file: BatchFile, reader: JobReader, options: SurveyOption
     due.push({ job: read, due: what });
     images += what.missing.length;
     for (const { edit } of read.outputs) formats.add(edit.convert);
-    const blocked = blockedPaths(read);
-    taken.push(...(blocked.length > 0 || options.overwrite ? blocked : strangers(read, what, known, options)));
+    if (!options.overwrite) taken.push(...strangers(read, what, known, options));
   }
   return { gone: [...gone], isDeclared: names.has, fresh, due, images, formats, mistakes: unique(mistakes), taken };
 }
