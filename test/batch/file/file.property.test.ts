@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -192,7 +193,9 @@ describe('a document', () => {
         const bytes = Buffer.concat([Buffer.from(start), Buffer.from(content as Uint8Array)]);
         const { entries, mistakes } = await readFile(name, bytes);
         expect(entries.length + mistakes.length).toBeGreaterThan(0);
-        const lines = bytes.toString().split(name === 'a.json' ? /\r\n|\n|\r/ : '\n');
+        // To the reader of JSON a line may end in a carriage return alone.
+        const hasReturns = name === 'a.json' && isUtf8(bytes) && !bytes.includes(0);
+        const lines = bytes.toString().split(hasReturns ? /\r\n|\n|\r/ : '\n');
         for (const { at } of [...entries, ...mistakes]) {
           expect(at.line).toBeGreaterThan(0);
           expect(at.line).toBeLessThanOrEqual(lines.length);
