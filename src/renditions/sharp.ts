@@ -2,15 +2,25 @@ import type Sharp from 'sharp';
 import { ImggenError, messageOf } from '../errors.ts';
 import type { ConvertFormat } from './spec.ts';
 
-/** Threads that one conversion may use. A second one helps AVIF alone, and doubles its memory. */
-const threads = 1;
+const missing = 'images are resized and converted with sharp, which is not installed or does not run here';
 const reinstall = 'npm install -g sharp, or reinstall imggen without --omit=optional';
 
-let loaded: Promise<typeof Sharp> | undefined;
+/** Loads sharp. Throws ImggenError `usage` with this message when it is not installed or does not run here. */
+export async function importSharp(message: string, hint: string): Promise<typeof Sharp> {
+  try {
+    const { default: sharp } = await import('sharp');
+    // Each image is made once: a cache would only take memory. A second thread helps AVIF alone, and doubles its memory.
+    sharp.cache(false);
+    sharp.concurrency(1);
+    return sharp;
+  } catch (error) {
+    throw new ImggenError('usage', message, { cause: messageOf(error).split('\n')[0], hint });
+  }
+}
 
-/** Loads sharp, once. Throws ImggenError `usage` when it is not installed or does not run here. */
-export function loadSharp(): Promise<typeof Sharp> {
-  return (loaded ??= load());
+/** sharp for conversions. Throws like importSharp(). */
+export async function loadSharp(): Promise<typeof Sharp> {
+  return await importSharp(missing, reinstall);
 }
 
 /**
@@ -24,18 +34,5 @@ export async function ensureConverter(formats: Iterable<ConvertFormat | null> = 
   for (const format of formats) {
     if (format === null || sharp.format[format === 'avif' ? 'heif' : format]?.output.file) continue;
     throw new ImggenError('usage', `this build of sharp cannot write ${format}`, { hint: reinstall });
-  }
-}
-
-async function load(): Promise<typeof Sharp> {
-  try {
-    const { default: sharp } = await import('sharp');
-    // Each image is converted once: a cache would only take memory.
-    sharp.cache(false);
-    sharp.concurrency(threads);
-    return sharp;
-  } catch (error) {
-    const message = 'images are resized and converted with sharp, which is not installed or does not run here';
-    throw new ImggenError('usage', message, { cause: messageOf(error).split('\n')[0], hint: reinstall });
   }
 }

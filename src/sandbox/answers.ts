@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CheckedRequest } from './check.ts';
-import type { Context } from './context.ts';
-import { json, type Part, type Reply, sized } from './reply.ts';
+import { type Context, keep } from './context.ts';
+import { json, type Reply } from './reply.ts';
 import type { Recipe } from './scene.ts';
 
 /** A generation that was charged. */
@@ -13,25 +13,25 @@ interface Generation {
   started: number;
 }
 
+/** How long a task is kept, in milliseconds. */
+const taskLifetime = 3_600_000;
+
 /** Answers a generation in the shape that the request asks for, else in the configured one. */
 export async function answerGeneration(generation: Generation, context: Context): Promise<Reply> {
   const { request, requestId } = generation;
-  const { n, frame } = request;
-  const inGateway = (urls: string[]) => envelope(requestId, succeeded(generation, urls, context));
   if (request.stream) return streamed(generation, await paintAll(request, context));
+  const inGateway = (urls: string[]) => json(200, envelope(requestId, succeeded(generation, urls, context)));
   switch (request.base64 ? 'b64_json' : context.answer) {
     case 'url':
-      return json(200, inGateway(publishAll(generation, context)));
+      return inGateway(publishAll(generation, context));
+    case 'data-uri': {
+      const images = await paintAll(request, context);
+      return inGateway(images.map((image) => `data:image/${request.frame.format};base64,${image}`));
+    }
     case 'openai-url':
       return json(200, openAi(generation, 'url', publishAll(generation, context)));
-    case 'data-uri': {
-      const urls = Array<string>(n).fill(`data:image/${frame.format};base64,${imageMark}`);
-      return withImages(inGateway(urls), await paintAll(request, context));
-    }
-    case 'b64_json': {
-      const marks = Array<string>(n).fill(imageMark);
-      return withImages(openAi(generation, 'b64_json', marks), await paintAll(request, context));
-    }
+    case 'b64_json':
+      return json(200, openAi(generation, 'b64_json', await paintAll(request, context)));
   }
 }
 
@@ -41,7 +41,7 @@ export async function answerGeneration(generation: Generation, context: Context)
  */
 export function answerPending(generation: Generation, delay: number, context: Context): Reply {
   const data = succeeded(generation, publishAll(generation, context), context);
-  context.tasks.put(generation.taskId, { ready: Date.now() + delay, data });
+  keep(context.tasks, generation.taskId, { ready: Date.now() + delay, data }, taskLifetime);
   return json(200, envelope(generation.requestId, pendingTask(generation.taskId)));
 }
 
@@ -55,11 +55,7 @@ export function envelope(requestId: string, data: unknown): Record<string, unkno
   return { code: 0, data, message: 'success', request_id: requestId };
 }
 
-function succeeded(
-  { request, taskId, started }: Generation,
-  urls: string[],
-  { lifetime }: Context,
-): Record<string, unknown> {
+function succeeded({ request, taskId, started }: Generation, urls: string[], { lifetime }: Context) {
   const seconds = Math.round((Date.now() - started) / 1000);
   return {
     urls,
@@ -70,23 +66,26 @@ function succeeded(
   };
 }
 
-function openAi({ request, started }: Generation, key: 'url' | 'b64_json', images: string[]): Record<string, unknown> {
+function openAi({ request, started }: Generation, key: 'url' | 'b64_json', images: string[]) {
   const data = images.map((image) => ({ [key]: image }));
   return { created: Math.floor(started / 1000), data, usage: tokensOf(request, request.n) };
 }
 
 /** Server-sent events, one for each image: the gateway's dialect has no partial images. */
-function streamed({ request, started }: Generation, images: Buffer[]): Reply {
-  const event = {
-    type: 'image_generation.completed',
-    b64_json: imageMark,
-    created_at: Math.floor(started / 1000),
-    size: `${request.frame.width}x${request.frame.height}`,
-    output_format: request.frame.format,
-    usage: tokensOf(request, 1),
-  };
-  const frame = `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-  const body = filled(`${frame.repeat(images.length)}data: [DONE]\n\n`, images);
+function streamed({ request, started }: Generation, images: string[]): Reply {
+  const type = 'image_generation.completed';
+  const events = images.map((image) => {
+    const event = {
+      type,
+      b64_json: image,
+      created_at: Math.floor(started / 1000),
+      size: `${request.frame.width}x${request.frame.height}`,
+      output_format: request.frame.format,
+      usage: tokensOf(request, 1),
+    };
+    return `event: ${type}\ndata: ${JSON.stringify(event)}\n\n`;
+  });
+  const body = Buffer.from(`${events.join('')}data: [DONE]\n\n`);
   return { status: 200, headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' }, body };
 }
 
@@ -102,29 +101,17 @@ function publishAll({ request, started }: Generation, { origin, images, faults, 
   return recipesOf(request).map((recipe) => {
     const name = `${randomUUID()}.${recipe.format}`;
     const expires = faults.strike(['expired']) ? started : started + lifetime;
-    images.put(name, { recipe, expires });
+    // A URL is known to have expired for as long again.
+    keep(images, name, { recipe, expires }, 2 * lifetime);
     return `${origin}/images/${name}`;
   });
 }
 
-function paintAll(request: CheckedRequest, { paint }: Context): Promise<Buffer[]> {
-  return Promise.all(recipesOf(request).map(paint));
+/** The images in base64. */
+function paintAll(request: CheckedRequest, { paint }: Context): Promise<string[]> {
+  return Promise.all(recipesOf(request).map(async (recipe) => (await paint(recipe)).toString('base64')));
 }
 
 function recipesOf({ prompt, n, frame }: CheckedRequest): Recipe[] {
   return Array.from({ length: n }, (_, index) => ({ prompt, index, ...frame }));
-}
-
-/** Holds the place of an image's base64 in a text. No answer repeats the client's words, so the mark is unique. */
-const imageMark = '<image>';
-
-function withImages(answer: Record<string, unknown>, images: readonly Buffer[]): Reply {
-  return sized(200, 'application/json', filled(JSON.stringify(answer), images));
-}
-
-function filled(text: string, images: readonly Buffer[]): Part[] {
-  return text.split(imageMark).flatMap((piece, index) => {
-    const image = images[index];
-    return image ? [piece, { base64: image }] : [piece];
-  });
 }

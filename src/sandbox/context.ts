@@ -1,7 +1,6 @@
 import type { FaultCounts, FaultPlan } from './faults.ts';
 import type { Paint } from './picture.ts';
 import type { Recipe } from './scene.ts';
-import type { Shelf } from './shelf.ts';
 
 /** How an answer carries its images. `url` is the documented way; the others are seen in the wild. */
 export const answerShapes = ['url', 'data-uri', 'b64_json', 'openai-url'] as const;
@@ -47,7 +46,13 @@ export interface Context {
   faults: FaultPlan;
   stats: SandboxStats;
   /** By the last part of the URL's path. */
-  images: Shelf<Published>;
-  tasks: Shelf<Task>;
+  images: Map<string, Published>;
+  tasks: Map<string, Task>;
   paint: Paint;
+}
+
+/** Keeps a value under a name for some milliseconds, so that a sandbox that runs for days does not grow. */
+export function keep<Value>(map: Map<string, Value>, name: string, value: Value, milliseconds: number): void {
+  map.set(name, value);
+  setTimeout(() => map.delete(name), milliseconds).unref();
 }

@@ -13,6 +13,8 @@ const downloadFaults = [
   'garbage-download',
 ] as const;
 
+const nothing = Buffer.alloc(0);
+
 /**
  * Answers GET and HEAD of an image, whole or one range of it (RFC 9110).
  * @param name the last part of the URL's path
@@ -34,8 +36,9 @@ export async function download(request: IncomingMessage, name: string, context: 
   let bytes = fault === 'garbage-download' ? Buffer.from(htmlPage('Sign in')) : await paint(published.recipe);
   if (fault === 'download-truncated') bytes = bytes.subarray(0, Math.floor(bytes.length * 0.7));
 
-  const delivery = fault === 'download-cut' ? 'cut' : fault === 'slow-download' ? 'slow' : 'whole';
-  return { ...imageReply(request, bytes, `image/${published.recipe.format}`), delivery };
+  const reply = imageReply(request, bytes, `image/${published.recipe.format}`);
+  if (fault === 'download-cut') return { ...reply, delivery: 'cut' };
+  return fault === 'slow-download' ? { ...reply, delivery: 'slow' } : reply;
 }
 
 function imageReply({ method, headers }: IncomingMessage, bytes: Buffer, contentType: string): Reply {
@@ -46,7 +49,11 @@ function imageReply({ method, headers }: IncomingMessage, bytes: Buffer, content
   const range =
     method === 'GET' && (condition === undefined || condition === etag) ? parseRange(headers.range, length) : null;
   if (range && range.start >= length)
-    return { status: 416, headers: { ...common, 'content-range': `bytes */${length}`, 'content-length': 0 }, body: [] };
+    return {
+      status: 416,
+      headers: { ...common, 'content-range': `bytes */${length}`, 'content-length': 0 },
+      body: nothing,
+    };
   const { start, end } = range ?? { start: 0, end: length };
   return {
     status: range ? 206 : 200,
@@ -56,7 +63,7 @@ function imageReply({ method, headers }: IncomingMessage, bytes: Buffer, content
       'content-length': end - start,
       ...(range && { 'content-range': `bytes ${start}-${end - 1}/${length}` }),
     },
-    body: method === 'HEAD' ? [] : [bytes.subarray(start, end)],
+    body: method === 'HEAD' ? nothing : bytes.subarray(start, end),
   };
 }
 

@@ -1,5 +1,5 @@
 import { usageError } from '../errors.ts';
-import { hash, seededRandom } from './random.ts';
+import { seededRandom } from './random.ts';
 
 /** The faults that `--fault` names, each with its effect. */
 export const faultKinds = {
@@ -66,7 +66,7 @@ export class FaultPlan {
     // Each fault has a random sequence of its own: adding one does not move the strikes of another.
     this.#faults = faults.map((fault, index) => ({
       ...fault,
-      random: seededRandom(hash(`${seed} ${index} ${fault.kind}`)),
+      random: seededRandom(`${seed} ${index} ${fault.kind}`),
       struck: false,
     }));
     this.#counts = counts;

@@ -5,7 +5,7 @@ import { answerGeneration, answerPending, envelope, pendingTask } from './answer
 import { checkRequest } from './check.ts';
 import type { Context } from './context.ts';
 import { gatewayRefusal, Refusal, upstreamRefusal } from './refusal.ts';
-import { dropped, html, json, refused, type Reply } from './reply.ts';
+import { dropped, html, json, type Reply } from './reply.ts';
 
 /** How long the fault `pending` keeps a task pending, in milliseconds. */
 const taskDelay = 500;
@@ -38,7 +38,7 @@ export async function generate(request: IncomingMessage, context: Context, signa
   const reply = await decide(request, requestId, context).catch((error: unknown) => {
     if (!(error instanceof Refusal)) throw error;
     context.stats.rejected += 1;
-    return refused(error, requestId);
+    return error.reply(requestId);
   });
   if (context.latency > 0) await sleep(context.latency, undefined, { signal });
   return reply;

@@ -1,47 +1,23 @@
 import { existsSync } from 'node:fs';
 import { platform } from 'node:os';
 import type { default as Sharp, OverlayOptions } from 'sharp';
-import { ImggenError, messageOf } from '../errors.ts';
+import { importSharp } from '../renditions/sharp.ts';
 import { drawScene, type Recipe } from './scene.ts';
 
 /** Draws and encodes a picture. */
 export type Paint = (recipe: Recipe) => Promise<Buffer>;
 
-/** How many encoded pictures are kept: enough for partial and repeated downloads of one generation. */
-const kept = 16;
-
 /**
- * Loads sharp and returns a painter that remembers its last few pictures.
+ * Loads sharp and returns a painter.
  * @throws {ImggenError} `usage` when sharp is not installed or does not run here
  */
 export async function loadPainter(): Promise<Paint> {
-  const sharp = await loadSharp();
+  const sharp = await importSharp(
+    'the sandbox draws its images with sharp, which is not installed',
+    'npm install sharp (with -g when imggen is installed globally)',
+  );
   const lettered = await hasFonts(sharp);
-  const recent = new Map<string, Promise<Buffer>>();
-  return (recipe) => {
-    const key = JSON.stringify(recipe);
-    const picture = recent.get(key) ?? paint(sharp, recipe, lettered);
-    // Deleting first moves a repeated picture to the end of the map's order.
-    recent.delete(key);
-    recent.set(key, picture);
-    const [oldest] = recent.keys();
-    if (recent.size > kept && oldest !== undefined) recent.delete(oldest);
-    return picture;
-  };
-}
-
-async function loadSharp(): Promise<typeof Sharp> {
-  try {
-    const { default: sharp } = await import('sharp');
-    // Each picture is drawn once, so the cache of libvips would never be used.
-    sharp.cache(false);
-    return sharp;
-  } catch (error) {
-    throw new ImggenError('usage', 'the sandbox draws its images with sharp, which is not installed', {
-      cause: messageOf(error).split('\n')[0],
-      hint: 'npm install sharp (with -g when imggen is installed globally)',
-    });
-  }
+  return (recipe) => paint(sharp, recipe, lettered);
 }
 
 async function paint(sharp: typeof Sharp, recipe: Recipe, lettered: boolean): Promise<Buffer> {

@@ -1,16 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** An unsigned 32-bit hash of a text, the same on every machine. */
-export function hash(text: string): number {
-  return createHash('sha256').update(text).digest().readUInt32LE(0);
-}
-
 /**
- * A repeatable source of numbers in [0, 1) (mulberry32).
+ * A source of numbers in [0, 1) that follow from a text, the same on every machine (mulberry32).
  * Good enough for pictures and for the rate of faults, not for secrets.
  */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
+export function seededRandom(text: string): () => number {
+  let state = createHash('sha256').update(text).digest().readUInt32LE(0);
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);

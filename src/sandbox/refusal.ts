@@ -1,19 +1,27 @@
+import { html, json, type Reply } from './reply.ts';
+
 /**
  * An answer that is an error. Two envelopes are in use: the gateway's own for mistakes that it finds itself, OpenAI's
  * for errors from behind the gateway (key, credit, policy, limits, faults).
  */
 export class Refusal extends Error {
   override name = 'Refusal';
-  readonly status: number;
-  /** The JSON body, which gets the `request_id` when it is sent; or a page of HTML, sent as it is. */
-  readonly body: Record<string, unknown> | string;
-  readonly headers: Record<string, string>;
+  readonly #status: number;
+  readonly #body: Record<string, unknown> | string;
+  readonly #headers: Record<string, string>;
 
+  /** @param body of the JSON, or the title of a page of HTML */
   constructor(status: number, body: Record<string, unknown> | string, headers: Record<string, string> = {}) {
     super(`refused with ${status}`);
-    this.status = status;
-    this.body = body;
-    this.headers = headers;
+    this.#status = status;
+    this.#body = body;
+    this.#headers = headers;
+  }
+
+  reply(requestId: string): Reply {
+    const [status, body] = [this.#status, this.#body];
+    const reply = typeof body === 'string' ? html(status, body) : json(status, { ...body, request_id: requestId });
+    return { ...reply, headers: { ...reply.headers, ...this.#headers } };
   }
 }
 
@@ -43,6 +51,7 @@ export function gatewayRefusal(
 
 /** A refusal in OpenAI's envelope, `{error: {type, code, message, param}, request_id}`; 429 asks to wait for a second. */
 export function upstreamRefusal(status: number, code: string, message: string, param: string | null = null): Refusal {
-  const type = status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error';
-  return new Refusal(status, { error: { type, code, message, param } }, status === 429 ? { 'retry-after': '1' } : {});
+  const type = status < 500 ? 'invalid_request_error' : 'server_error';
+  if (status !== 429) return new Refusal(status, { error: { type, code, message, param } });
+  return new Refusal(status, { error: { type: 'rate_limit_error', code, message, param } }, { 'retry-after': '1' });
 }

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { download } from './downloads.ts';
 import { generate, queryTask } from './generation.ts';
 import { gatewayRefusal, Refusal } from './refusal.ts';
-import { json, refused, type Reply } from './reply.ts';
+import { json, type Reply } from './reply.ts';
 
 /** The path of the gateway's base URL. */
 export const apiPath = '/api/v1';
@@ -55,7 +55,7 @@ export async function route(request: IncomingMessage, context: Context, signal: 
     }
     return await answer(request, context, signal, found.path.exec(path)?.[1] ?? '');
   } catch (error) {
-    if (error instanceof Refusal) return refused(error, randomUUID());
+    if (error instanceof Refusal) return error.reply(randomUUID());
     throw error;
   }
 }

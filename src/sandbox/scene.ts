@@ -1,5 +1,5 @@
 import type { Format } from '../request/fields.ts';
-import { hash, seededRandom } from './random.ts';
+import { seededRandom } from './random.ts';
 
 /** A picture without its scene. */
 export interface Frame {
@@ -21,7 +21,7 @@ export interface Recipe extends Frame {
 
 /** The SVG of a picture without its letters: dunes under a sky, chosen by the prompt and the index. */
 export function drawScene({ prompt, index, width, height, transparent }: Recipe): string {
-  const random = seededRandom(hash(`${prompt}\n${index}`));
+  const random = seededRandom(`${prompt}\n${index}`);
   const between = (low: number, high: number) => round(low + (high - low) * random());
   const unit = Math.min(width, height);
   const blue = between(185, 325);

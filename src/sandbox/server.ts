@@ -6,7 +6,6 @@ import { type Fault, FaultPlan } from './faults.ts';
 import { loadPainter } from './picture.ts';
 import { deliver, json, type Reply } from './reply.ts';
 import { apiPath, route } from './routes.ts';
-import { Shelf } from './shelf.ts';
 
 export interface SandboxOptions {
   /** 0, the default, takes any free one. */
@@ -31,9 +30,6 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** How long a task is kept, in milliseconds. */
-const taskLifetime = 3_600_000;
-
 /**
  * Starts the gateway's emulator on the loopback interface.
  * @throws {ImggenError} `usage`: sharp is not installed, or the port is not available
@@ -51,17 +47,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     downloads: 0,
     faults: {},
   };
-  const lifetime = expires * 1000;
   const context: Context = {
     origin,
     answer,
     latency,
-    lifetime,
+    lifetime: expires * 1000,
     faults: new FaultPlan(faults, seed, stats.faults),
     stats,
-    // For as long again a URL is known to have expired.
-    images: new Shelf(2 * lifetime),
-    tasks: new Shelf(taskLifetime),
+    images: new Map(),
+    tasks: new Map(),
     paint,
   };
   server.on('request', (request, response) => void serve(request, response, context));

@@ -26,7 +26,7 @@ const only: Readonly<Record<string, readonly string[]>> = {
   dialects: ['request', 'http', 'images'],
   options: ['request', 'renditions'],
   terminal: ['files'],
-  sandbox: ['request'],
+  sandbox: ['request', 'renditions'],
 };
 /** What everybody may import. */
 const leaves = new Set(['errors.ts', 'json.ts', 'similar.ts']);
