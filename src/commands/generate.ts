@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type ExitCode, exitOfCode, usageError } from '../errors.ts';
-import type { Collision } from '../files/types.ts';
+import type { Collision } from '../files/target.ts';
 import { type Plan, planRun } from '../generate/plan.ts';
 import type { Report } from '../generate/report.ts';
 import { isPruneDue, pruneRuns } from '../journal/store.ts';

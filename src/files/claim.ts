@@ -1,6 +1,6 @@
 import { copyFile, link, lstat, open, readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { makeDirectory } from './directory.ts';
+import { makeDirectory } from './disk.ts';
 import { cannotWrite, removePart } from './part.ts';
 
 type Move = (from: string, to: string) => Promise<void>;

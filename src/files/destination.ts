@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { basename, dirname, extname, join } from 'node:path';
 import { usageError } from '../errors.ts';
 import type { ImageFormat } from '../images/types.ts';
-import { characterProblem } from './characters.ts';
 import { formatOfExtension } from './extensions.ts';
+import { characterProblem } from './template.ts';
 
 /** Where the images go: stdout, or files below a directory. */
 export type Destination =

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { statSync, utimesSync } from 'node:fs';
-import { appendLine } from './lines.ts';
+import { appendLine } from './disk.ts';
 
 /** This machine and process. */
 export interface Machine {

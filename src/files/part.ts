@@ -1,7 +1,7 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
-import { makeDirectory } from './directory.ts';
+import { makeDirectory } from './disk.ts';
 
 /** Chunks are gathered to this many bytes before they are written: fewer system calls, little memory. */
 const bufferSize = 256 * 1024;

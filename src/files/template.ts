@@ -1,5 +1,4 @@
 import { usageError } from '../errors.ts';
-import { characterProblem } from './characters.ts';
 import { originalMark } from './extensions.ts';
 import { slug } from './slug.ts';
 
@@ -77,6 +76,15 @@ function fill(template: string, values: Record<FieldName, string>): string {
     const known = fieldNames.map((each) => `{${each}}`).join(' ');
     throw usageError(`--name ${template} has an unknown field {${name}}`, known);
   });
+}
+
+/**
+ * Why a path is refused for its characters alone: control characters would reach terminals and scripts that read stdout,
+ * NUL ends a name, and half of a surrogate pair is written as another character. Undefined for a good path.
+ */
+export function characterProblem(path: string): string | undefined {
+  if (/[\0-\x1f\x7f-\x9f]/.test(path)) return 'has a control character';
+  return path.isWellFormed() ? undefined : 'is not valid Unicode';
 }
 
 /** A value from outside cannot make a directory or a strange name. */

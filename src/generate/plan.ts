@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ImggenError, usageError } from '../errors.ts';
 import { type Destination, destination, formatOfDestination, namesFile } from '../files/destination.ts';
-import { TargetNames } from '../files/target.ts';
-import type { Collision } from '../files/types.ts';
+import { type Collision, TargetNames } from '../files/target.ts';
 import { idTime } from '../journal/store.ts';
 import type { Resolved } from '../options/resolve.ts';
 import type { Key } from '../options/settings.ts';

@@ -1,4 +1,4 @@
-import { valuesOf } from '../files/lines.ts';
+import { valuesOf } from '../files/disk.ts';
 import { ownerAfter } from '../files/owner.ts';
 import { isObject } from '../json.ts';
 import { fromStored, type StoredEntry } from './stored.ts';

@@ -1,8 +1,7 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { ImggenError, messageOf } from '../errors.ts';
 import { apply, newRun } from './fold.ts';
-import { makeDirectory, syncDirectory } from '../files/directory.ts';
-import { writeLine } from '../files/lines.ts';
+import { makeDirectory, syncDirectory, writeLine } from '../files/disk.ts';
 import { type Machine, newOwner, startHeartbeat, takeOver } from '../files/owner.ts';
 import { openRun, runPath, runsDirectory } from './read.ts';
 import { toStored } from './stored.ts';

@@ -1,4 +1,4 @@
-import type { Naming } from '../files/types.ts';
+import type { Naming } from '../files/target.ts';
 import type { Asked, Entry } from './types.ts';
 
 // The first line of a run's file keeps the names that it had before renditions were called so: runs on users' disks have

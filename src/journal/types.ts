@@ -1,6 +1,6 @@
 import type { RenditionSpec } from '../renditions/spec.ts';
 import type { Owner, OwnerEntry } from '../files/owner.ts';
-import type { Naming } from '../files/types.ts';
+import type { Naming } from '../files/target.ts';
 import type { ImageFacts } from '../images/types.ts';
 import type { Json } from '../request/types.ts';
 import type { Usage } from '../dialects/types.ts';

@@ -1,5 +1,5 @@
 import type { Field, Mistake, Node, Position } from '../file/types.ts';
-import { characterProblem } from '../../files/characters.ts';
+import { characterProblem } from '../../files/template.ts';
 import { InvalidValue, mismatchOf } from '../../options/parse.ts';
 import { type Key, settings, type Values } from '../../options/settings.ts';
 import type { Json } from '../../request/types.ts';

@@ -1,5 +1,5 @@
 import { ImggenError, messageOf } from '../../errors.ts';
-import { readWhole } from '../../files/whole.ts';
+import { readWhole } from '../../files/disk.ts';
 import { isObject, lineOfMistake, parsed } from '../../json.ts';
 import { isEntry, ordered } from './entry.ts';
 import type { LockEntry } from './types.ts';

@@ -1,7 +1,6 @@
 import { usageError } from '../../errors.ts';
-import { valuesOf } from '../../files/lines.ts';
+import { readWhole, valuesOf } from '../../files/disk.ts';
 import { type Owner, ownerAfter } from '../../files/owner.ts';
-import { readWhole } from '../../files/whole.ts';
 import { isObject, parsed } from '../../json.ts';
 import { isEntry } from './entry.ts';
 import { lockLimit } from './file.ts';

@@ -2,10 +2,8 @@ import { closeSync, existsSync, fdatasync, fstatSync, openSync, rmSync, statSync
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ImggenError, messageOf } from '../../errors.ts';
-import { syncDirectory } from '../../files/directory.ts';
-import { appendLine, writeLine } from '../../files/lines.ts';
+import { appendLine, syncDirectory, writeLine, writeWhole } from '../../files/disk.ts';
 import { hostOf, isAlive, type Machine, type Owner, startHeartbeat, takeOver } from '../../files/owner.ts';
-import { writeWhole } from '../../files/whole.ts';
 import { lockLimit, textOf } from './file.ts';
 import { apply, emptyState, readLog } from './fold.ts';
 import { logPathOf } from './paths.ts';
