@@ -12,37 +12,20 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { reached } from './goals.js';
-import { measuresMemory } from './measure.js';
+import { measuresMemory, takeTurns } from './measure.js';
 import { findRivals } from './rivals.js';
-import { groupsOf, version } from './rows.js';
-import { megabytes, milliseconds, table } from './table.js';
-import { takeTurns } from './turns.js';
+import { groupsOf, megabytes, version } from './rows.js';
 
-const results = table([
-  ['row', -11],
-  ['program', -24],
-  ['median', 9],
-  ['min', 9],
-  ['× floor', 7],
-  ['imggen ÷ it', 11],
-  ['memory', 7],
-]);
-const batchResults = table([
-  ['row', -13],
-  ['program', -17],
-  ['jobs', 6],
-  ['all of them', 11],
-  ['CPU a job', 9],
-  ['imggen ÷ it', 11],
-  ['memory', 7],
-]);
-const goals = table([
-  ['row', -11],
-  ['of imggen', -29],
-  ['measured', 8],
-  ['at most', 7],
-  ['', -15],
-]);
+const results = table({
+  row: -11,
+  program: -24,
+  median: 9,
+  '× floor': 7,
+  'imggen ÷ it': 11,
+  'CPU a job': 9,
+  memory: 7,
+});
+const goals = table({ row: -11, 'of imggen': -29, measured: 8, 'at most': 7, '': -15 });
 
 const { values: options } = parseArgs({
   options: {
@@ -69,12 +52,12 @@ try {
 async function main() {
   mkdirSync(path.join(scratch, 'home'));
   const [port] = await once(server, 'message');
-  const rivals = findRivals(scratch);
+  const rivals = findRivals();
   const node = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim();
-  console.log(
-    `imggen ${version}, Node ${node} on ${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`,
-  );
-  console.log(`rivals: ${described(rivals)}`);
+  const machine = `${process.platform} ${process.arch}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`;
+  console.log(`imggen ${version}, Node ${node} on ${machine}`);
+  const found = Object.entries(rivals).map(([name, rival]) => rival?.version ?? `no ${name}`);
+  console.log(`rivals: ${found.join(', ')}`);
 
   const isWanted = matcher(options.rows);
   const all = new Map();
@@ -88,75 +71,46 @@ async function main() {
   if (!options.short) showGoals(reached(all, Number.parseInt(node.slice(1), 10)));
 }
 
-function described({ openai, skill, ...tools }) {
-  const found = Object.entries(tools).map(([name, said]) => said ?? `no ${name}`);
-  const packages = Object.entries({ openai, 'gpt-image-2-skill': skill });
-  const present = packages.map(([name, rival]) => (rival ? `${name} ${rival.version}` : `no ${name}`));
-  return [...found, ...present].join(', ');
-}
-
 /** Measures and shows a group. Returns, by row, the figures of imggen, its floor and its rivals. */
-async function runGroup({ title, runs: usual, floor, rows, isBatch }) {
+async function runGroup({ title, runs: usual, floor, rows }) {
   const runs = Number(options.runs ?? usual);
   const records = await takeTurns([floor, ...rows.flatMap((row) => row.programs)], runs, scratch, interruption.signal);
-  const figuresOf = (program) => withJobs(records.get(program).figures, program.jobs, records.get(floor).figures);
+  const floorFigures = records.get(floor).figures;
+  const figuresOf = (program) => {
+    const { figures } = records.get(program);
+    if (!figures || program.jobs === undefined) return figures;
+    return { ...figures, cpuOfJob: (figures.cpu - floorFigures?.cpu) / program.jobs };
+  };
 
   console.log(`\n${title}; ${runs === 1 ? '1 run' : `${runs} runs`} of each\n`);
-  const { head, line, cellsOf } = isBatch
-    ? { ...batchResults, cellsOf: batchCellsOf }
-    : { ...results, cellsOf: startCellsOf };
-  for (const each of head) console.log(each);
+  for (const line of results.head) console.log(line);
   const failures = [];
   const show = (row, program, ours) => {
-    const cells = cellsOf(figuresOf(program), figuresOf(floor), ours) ?? [program.skip ?? 'failed'];
-    console.log(line([row, program.program, ...cells]));
-    const all = records.get(program).failures;
-    if (all.length > 0)
-      failures.push(
-        `failed ${all.length === 1 ? 'once' : `${all.length} times`}: ${row}, ${program.program}: ${all[0]}`,
-      );
+    const figures = figuresOf(program);
+    const cells = figures ? cellsOf(figures, floorFigures, ours) : [program.skip ?? 'failed'];
+    console.log(results.line([row, program.program, ...cells]));
+    const { failure } = records.get(program);
+    if (failure) failures.push(`failed: ${row}, ${program.program}: ${failure}`);
   };
   show('', floor);
   for (const { name, programs } of rows)
     programs.forEach((program, index) => show(name, program, index > 0 ? figuresOf(programs[0]) : undefined));
-  if (failures.length > 0) console.log(`\n${failures.join('\n')}`);
-  if (failures.length > 0) process.exitCode = 1;
-  return rows.map(({ name, programs: [imggen, ...rivals] }) => [
-    name,
-    {
-      ours: figuresOf(imggen),
-      floor: figuresOf(floor),
-      rivals: new Map(rivals.map((rival) => [rival.program, figuresOf(rival)])),
-    },
-  ]);
+  if (failures.length > 0) {
+    console.log(`\n${failures.join('\n')}`);
+    process.exitCode = 1;
+  }
+  return rows.map(({ name, programs: [imggen, ...others] }) => {
+    const rivals = new Map(others.map((rival) => [rival.program, figuresOf(rival)]));
+    return [name, { ours: figuresOf(imggen), floor: floorFigures, rivals }];
+  });
 }
 
-/** With the figures of one job: its part of the time, and of the processor time beyond the floor. */
-function withJobs(figures, jobs, floor) {
-  if (!figures || jobs === undefined) return figures;
-  return { ...figures, jobs, msOfJob: figures.ms / jobs, cpuOfJob: (figures.cpu - floor?.cpu) / jobs };
-}
-
-function batchCellsOf(figures, _floor, ours) {
-  if (!figures) return undefined;
-  const { jobs, ms, msOfJob, cpuOfJob, memory } = figures;
+function cellsOf({ ms, memory, cpuOfJob }, floor, ours) {
   return [
-    jobs === undefined ? '' : String(jobs),
-    milliseconds(ms),
-    jobs === undefined ? '' : Number.isNaN(cpuOfJob) ? '–' : `${cpuOfJob.toFixed(2)} ms`,
-    ours ? (ours.msOfJob / msOfJob).toPrecision(2) : '',
-    memory === undefined ? '–' : megabytes(memory),
-  ];
-}
-
-function startCellsOf(figures, floor, ours) {
-  if (!figures) return undefined;
-  const { ms, min, memory } = figures;
-  return [
-    milliseconds(ms),
-    milliseconds(min),
+    ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`,
     floor ? (ms / floor.ms).toFixed(2) : '',
     ours ? (ours.ms / ms).toFixed(2) : '',
+    cpuOfJob === undefined || Number.isNaN(cpuOfJob) ? '' : `${cpuOfJob.toFixed(2)} ms`,
     memory === undefined ? '–' : megabytes(memory),
   ];
 }
@@ -164,8 +118,7 @@ function startCellsOf(figures, floor, ours) {
 function explain() {
   const notes = [
     'Times are of whole processes that took turns: compare those of one block. The floor is Node alone.',
-    'CPU is the processor time of all processes less that of one floor. A batch is compared by the job,',
-    'since the loops, which start a process for each, do fewer of them.',
+    'CPU is the processor time of all processes less that of one floor.',
     'imggen has what V8 made of it in an earlier run. The server is a process apart; it answers at once.',
     measuresMemory
       ? 'Memory is the peak of the process, as GNU time says; of a pipeline that of its largest process.'
@@ -178,6 +131,15 @@ function showGoals(lines) {
   if (lines.length === 0) return;
   console.log();
   for (const line of [...goals.head, ...lines.map((cells) => goals.line(cells))]) console.log(line);
+}
+
+/** A Markdown table that is as readable as text. @param columns the width of each heading, negative for text on the left */
+function table(columns) {
+  const widths = Object.values(columns);
+  const padded = (cell, width) => (width < 0 ? cell.padEnd(-width) : cell.padStart(width));
+  const line = (cells) => `| ${cells.map((cell, index) => padded(cell, widths[index])).join(' | ')} |`;
+  const rule = widths.map((width) => (width < 0 ? '-'.repeat(-width) : `${'-'.repeat(width - 1)}:`));
+  return { head: [line(Object.keys(columns)), `| ${rule.join(' | ')} |`], line };
 }
 
 /** Whether a name is in a list like `one,ten-*`. */

@@ -1,4 +1,4 @@
-// One run of one program: how long it took, how much memory it had, and whether it did what it should.
+// Runs programs: how long they take, how much memory they have, and whether they do what they should.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { hashOf } from './images.js';
 
 const deadlineMs = 300_000;
@@ -30,13 +31,52 @@ export const measuresMemory = timer !== undefined;
 const maxBuffer = 2 ** 28;
 
 /**
+ * Runs each program `runs` times, in turn, so that other load on the machine meets all of them. A program that fails is
+ * given up. A first round, which looks at every byte and fills the caches, counts only where it is the only one.
+ *
+ * @param signal ends it between two runs
+ * @returns by program, `figures`, which are the medians of `ms`, `memory` and `cpu`; or its `failure`
+ */
+export async function takeTurns(programs, runs, scratch, signal) {
+  const records = new Map(programs.map((program) => [program, { taken: [], failure: program.skip }]));
+  const first = runs > 1 ? 0 : 1;
+  for (let round = first; round <= runs; round += 1) {
+    for (const [program, record] of records) {
+      // A run blocks this process: here it hears of signals.
+      await setImmediate(undefined, { signal });
+      if (record.failure) continue;
+      try {
+        const taken = measure(program, { scratch, thorough: round === first });
+        if (round > 0) record.taken.push(taken);
+      } catch (error) {
+        record.failure = error.message;
+      }
+    }
+  }
+  const result = (program, { taken, failure }) =>
+    failure ? { failure: program.skip ? undefined : failure } : { figures: mediansOf(taken) };
+  return new Map([...records].map(([program, record]) => [program, result(program, record)]));
+}
+
+function mediansOf(taken) {
+  const keys = measuresMemory ? ['ms', 'memory', 'cpu'] : ['ms'];
+  return Object.fromEntries(keys.map((key) => [key, median(taken.map((each) => each[key]))]));
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/**
  * Runs a program in an empty directory but for the files of `given`, which is removed again; or in the one of `place`.
  * Throws when it ends otherwise than it should; with `thorough`, also when a byte is wrong.
  *
  * @returns `ms` for the whole process; `memory`, the peak in bytes, of a pipeline that of its largest process; `cpu`, the
  *   processor time of all of it, in milliseconds
  */
-export function measure(program, { scratch, thorough }) {
+function measure(program, { scratch, thorough }) {
   const {
     command,
     env,
@@ -45,7 +85,7 @@ export function measure(program, { scratch, thorough }) {
     files = [],
     bytes = 0,
     atLeastMs = 0,
-    given = () => ({}),
+    given = {},
     others = [],
     place,
   } = program;
@@ -53,7 +93,7 @@ export function measure(program, { scratch, thorough }) {
   const report = path.join(scratch, 'memory');
   const [file, ...args] = timer ? [timer, '-f', '%M %U %S', '-o', report, ...command] : command;
   try {
-    for (const [name, contents] of Object.entries(given())) writeFileSync(path.join(cwd, name), contents);
+    for (const [name, contents] of Object.entries(given)) writeFileSync(path.join(cwd, name), contents);
     const start = performance.now();
     const run = spawnSync(file, args, {
       cwd,

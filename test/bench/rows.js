@@ -1,9 +1,8 @@
 // What is run: the rows of the table, each with imggen and its rivals.
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { batchRows } from './batch.js';
-import { megabytes } from './table.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The same variable points the test suite at another build. */
@@ -13,85 +12,69 @@ export const { version } = JSON.parse(readFileSync(path.join(root, 'package.json
 
 /** Of an image of a batch, in bytes. */
 const small = 10_000;
-/** Sizes in bytes, `disk` a second; jobs of a batch, and of a loop beside it; and how often each group is run. */
+const jobsFile = 'jobs.jsonl';
+/** Sizes in bytes, `disk` a second; jobs of a batch; and how often each group is run. */
 const forms = {
   full: {
-    sizes: { one: 1_500_000, big: 25_000_000, huge: 300_000_000, disk: 100_000_000, jobs: 1000, loop: 50 },
-    runs: { start: 31, one: 21, big: 7, ten: 7, huge: 3, slow: 3, batch: 3, 'long-batch': 1 },
+    sizes: { one: 1_500_000, big: 25_000_000, disk: 100_000_000, jobs: 1000 },
+    runs: { start: 31, one: 21, big: 7, ten: 7, slow: 3, batch: 3, 'long-batch': 1 },
   },
   short: {
-    sizes: { one: 150_000, big: 1_000_000, huge: 0, disk: 20_000_000, jobs: 20, loop: 3 },
-    runs: { start: 1, one: 1, big: 1, ten: 1, huge: 0, slow: 1, batch: 1, 'long-batch': 0 },
+    sizes: { one: 150_000, big: 1_000_000, disk: 5_000_000, jobs: 20 },
+    runs: { start: 1, one: 1, big: 1, ten: 1, slow: 1, batch: 1, 'long-batch': 0 },
   },
 };
 
 /**
  * The groups of rows. The runs of a group are interleaved, with the floor among them.
  *
- * @param context `short`; `node`, the binary; `origin`, the server's; `scratch`, a directory; `rivals`, those that are here
+ * @param options `short`; `node`, the binary; `origin`, the server's; `scratch`, a directory; `rivals`, those that are here
  */
-export function groupsOf(context) {
-  const { sizes, runs } = context.short ? forms.short : forms.full;
-  const { one, big, huge, disk, jobs, loop } = sizes;
-  const env = environment(context.scratch);
-  const images = (name, kind, n, bytes, rivals = []) =>
-    imagesRow({ ...context, env }, { name, kind, n, bytes, rivals });
-  const groups = [
-    { name: 'start', title: 'nothing but to start', rows: startRows(context, env) },
-    {
-      name: 'one',
+export function groupsOf(options) {
+  const { sizes, runs } = options.short ? forms.short : forms.full;
+  const { one, big, disk, jobs } = sizes;
+  const context = { ...options, env: environment(options.scratch) };
+  const images = (name, n, bytes, rivals = []) => imagesRow(context, { name, n, bytes, rivals });
+  const groups = {
+    start: { title: 'nothing but to start', rows: startRows(context) },
+    one: {
       title: `one image of ${megabytes(one)}`,
-      rows: [
-        images('one-url', 'url', 1, one, [pipeline, sdk]),
-        images('one-base64', 'base64', 1, one, [pipeline, sdk, skill]),
-        images('one-sse', 'sse', 1, one),
-      ],
+      rows: [images('one-url', 1, one), images('one-base64', 1, one, [pipeline, skill]), images('one-sse', 1, one)],
     },
-    {
-      name: 'big',
+    big: {
       title: `one image of ${megabytes(big)}`,
-      rows: ['url', 'base64', 'sse'].map((kind) => images(`big-${kind}`, kind, 1, big)),
+      rows: [images('big-base64', 1, big), images('big-sse', 1, big)],
     },
-    {
-      name: 'ten',
+    ten: {
       title: `ten images of ${megabytes(big)}`,
       rows: [
-        images('ten-url', 'url', 10, big, [curlParallel, sdk]),
-        images('ten-base64', 'base64', 10, big, [pipeline, sdk]),
-        images('ten-sse', 'sse', 10, big),
+        images('ten-url', 10, big, [curlParallel]),
+        images('ten-base64', 10, big, [pipeline]),
+        images('ten-sse', 10, big),
       ],
     },
-    {
-      name: 'huge',
-      title: `one image of ${megabytes(huge)}`,
-      rows: [images('huge-url', 'url', 1, huge), images('huge-base64', 'base64', 1, huge, [pipeline])],
-    },
-    {
-      name: 'slow',
+    slow: {
       title: `ten images of ${megabytes(big)}, to a disk that takes ${megabytes(disk)} a second`,
-      rows: ['url', 'base64'].map((kind) => onSlowDisk(images(`slow-${kind}`, kind, 10, big), disk)),
+      rows: ['slow-url', 'slow-base64'].map((name) => onSlowDisk(images(name, 10, big), disk)),
     },
-    {
-      name: 'batch',
+    batch: {
       title: `jobs of one image of ${small / 1000} kB each, half by URL, half in base64`,
-      isBatch: true,
-      rows: batchRows({ ...context, imggen, env }, { jobs, loop, due: jobs, yaml: 0, bytes: small }),
+      rows: batchRows(context, jobs, jobs),
     },
-    {
-      name: 'long-batch',
+    'long-batch': {
       title: 'the same, more of it',
-      isBatch: true,
       isLong: true,
-      rows: batchRows({ ...context, imggen, env }, { jobs: 10_000, loop: 0, due: 100_000, yaml: 20_000, bytes: small }),
+      rows: [...batchRows(context, 10_000, 100_000), dueRow(context, 'yaml', 20_000, 'jobs.yaml', document)],
     },
-  ];
-  return groups
-    .filter(({ name }) => runs[name] > 0)
-    .map((group) => ({
-      ...group,
-      runs: runs[group.name],
-      floor: { program: 'node -e 0', command: [context.node, '-e', '0'], env },
-    }));
+  };
+  const floor = { program: 'node -e 0', command: [context.node, '-e', '0'], env: context.env };
+  return Object.entries(groups)
+    .filter(([name]) => runs[name] > 0)
+    .map(([name, group]) => ({ ...group, name, runs: runs[name], floor }));
+}
+
+export function megabytes(bytes) {
+  return `${Number((bytes / 1e6).toPrecision(bytes < 10e6 ? 2 : 3))} MB`;
 }
 
 /** A user with nothing but a key. */
@@ -107,80 +90,59 @@ function environment(scratch) {
   };
 }
 
-function startRows({ node }, env) {
-  const row = (name, shown, args, rest) => ({
-    name,
-    programs: [{ program: `imggen ${shown}`, command: [node, imggen, ...args], env, ...rest }],
-  });
+/** A row of imggen alone. */
+function row({ node, env }, name, shown, args, rest) {
+  return { name, programs: [{ program: `imggen ${shown}`.trim(), command: [node, imggen, ...args], env, ...rest }] };
+}
+
+function startRows(context) {
   return [
-    row('version', '--version', ['--version'], { text: `${version}\n` }),
-    row('help', '--help', ['--help'], { text: 'Usage: imggen ' }),
-    row('usage-error', '"a cat" -n 99', ['a cat', '-n', '99'], { exit: 2, text: '99' }),
-    row('dry-run', '"a cat" --dry-run', ['a cat', '--dry-run'], { text: '"prompt": "a cat"' }),
+    row(context, 'version', '--version', ['--version'], { text: `${version}\n` }),
+    row(context, 'help', '--help', ['--help'], { text: 'Usage: imggen ' }),
+    row(context, 'usage-error', '"a cat" -n 99', ['a cat', '-n', '99'], { exit: 2, text: '99' }),
+    row(context, 'dry-run', '"a cat" --dry-run', ['a cat', '--dry-run'], { text: '"prompt": "a cat"' }),
   ];
 }
 
-/** A row in which n images are asked for, by URL, in base64 or as events, and must be there at the end. */
-function imagesRow({ node, origin, env, rivals: here }, { name, kind, n, bytes, rivals }) {
-  const task = {
-    node,
-    origin,
-    kind,
-    n,
-    bytes,
-    numbers: Array.from({ length: n }, (_, k) => k),
-    baseUrl: `${origin}/${kind}/${n}/${bytes}/v1`,
-  };
-  const wanted = { env, bytes, files: task.numbers.map((k) => [k]) };
+/** A row in which n images are asked for, in the way that its name ends with, and must be there at the end. */
+function imagesRow(context, { name, n, bytes, rivals }) {
+  const { node, origin, env, rivals: here } = context;
+  const kind = name.split('-')[1];
+  const numbers = range(n);
+  const baseUrl = `${origin}/${kind}/${n}/${bytes}/v1`;
+  const wanted = { bytes, files: numbers.map((k) => [k]) };
   const args = ['a cat', '-n', String(n), '--name', '{i}', ...(kind === 'sse' ? ['--stream'] : [])];
-  const ours = {
-    ...wanted,
-    program: 'imggen',
-    command: [node, imggen, ...args],
-    env: { ...env, IMGGEN_BASE_URL: task.baseUrl },
-  };
-  return { name, programs: [ours, ...rivals.map((rival) => ({ ...wanted, ...rival(task, here) }))] };
+  const ours = row(context, name, '', args, { ...wanted, env: { ...env, IMGGEN_BASE_URL: baseUrl } });
+  const task = { node, origin, n, bytes, numbers, baseUrl };
+  ours.programs.push(...rivals.map((rival) => ({ env, ...wanted, ...rival(task, here) })));
+  return ours;
 }
 
-/** `curl | jq | base64 -d`, or `curl | jq | xargs curl`. */
-function pipeline({ kind, n, baseUrl, numbers }, { curl, jq, base64 }) {
+/** `curl | jq | base64 -d`. All images go to one file: the least that it can do. */
+function pipeline({ n, baseUrl, numbers }, { curl, jq, base64 }) {
   const body = JSON.stringify({ model: 'gpt-image-1.5', prompt: 'a cat', n });
   const post = `curl -sS -H 'content-type: application/json' -d '${body}' ${baseUrl}/images/generations`;
-  const shell = (line) => ['sh', '-c', `${post} | ${line}`];
-  if (kind === 'url') {
-    return {
-      program: 'curl + jq + xargs curl',
-      skip: absent({ curl, jq }),
-      command: shell("jq -r '.data[].url' | xargs curl -sS --remote-name-all"),
-    };
-  }
-  // All images go to one file: the least that it can do.
-  const command = shell("jq -r '.data[].b64_json' | base64 -d > 1.png");
-  return { program: 'curl + jq + base64', skip: absent({ curl, jq, base64 }), command, files: [numbers] };
+  return {
+    program: 'curl + jq + base64',
+    skip: absent({ curl, jq, base64 }),
+    command: ['sh', '-c', `${post} | jq -r '.data[].b64_json' | base64 -d > 1.png`],
+    files: [numbers],
+  };
 }
 
 /** The downloads alone; who asked for the images is not counted. */
 function curlParallel({ origin, bytes, numbers }, { curl }) {
   const urls = numbers.map((k) => `${origin}/image/${k}/${bytes}/${k + 1}.png`);
-  return {
-    program: 'curl --parallel',
-    skip: absent({ curl }),
-    command: ['curl', '-sS', '--parallel', '--remote-name-all', ...urls],
-  };
-}
-
-function sdk({ node, baseUrl, n }, { openai }) {
-  if (!openai) return { program: 'openai', skip: 'skipped: openai is not installed' };
-  return { program: `openai ${openai.version}`, command: [node, openai.script, baseUrl, String(n)] };
+  const command = ['curl', '-sS', '--parallel', '--remote-name-all', ...urls];
+  return { program: 'curl --parallel', skip: absent({ curl }), command };
 }
 
 /** A native binary that a script of npm starts. It downloads over https only, so base64 is all that it is asked for. */
-function skill({ node, baseUrl }, { skill: found }) {
-  const program = 'gpt-image-2-skill';
-  if (!found) return { program, skip: `skipped: ${program} is not installed` };
+function skill({ node, baseUrl }, { 'gpt-image-2-skill': found }) {
+  if (!found) return { program: 'gpt-image-2-skill', skip: absent({ 'gpt-image-2-skill': found }) };
   const api = ['--json', '--provider', 'openai', '--api-key', 'bench', '--openai-api-base', baseUrl];
   const request = ['images', 'generate', '--prompt', 'a cat', '--n', '1', '--out', '1.png'];
-  return { program: `${program} ${found.version}`, command: [node, found.script, ...api, ...request] };
+  return { program: found.version, command: [node, found.script, ...api, ...request] };
 }
 
 function absent(tools) {
@@ -191,12 +153,63 @@ function absent(tools) {
 /** The same row with files that are written slowly, as the time must show. */
 function onSlowDisk({ name, programs }, disk) {
   const slow = { NODE_OPTIONS: `--import=${slowDisk}`, IMGGEN_BENCH_DISK: String(disk) };
-  return {
-    name,
-    programs: programs.map((each) => ({
-      ...each,
-      env: { ...each.env, ...slow },
-      atLeastMs: (each.files.flat().length * each.bytes * 1000) / disk,
-    })),
+  const slowed = (each) => ({
+    ...each,
+    env: { ...each.env, ...slow },
+    atLeastMs: (each.files.flat().length * each.bytes * 1000) / disk,
+  });
+  return { name, programs: programs.map(slowed) };
+}
+
+/** Jobs that are done; a check of them when they are up to date; and a check of others that are due. */
+function batchRows(context, jobs, due) {
+  const work = {
+    given: { [jobsFile]: lines(context, jobs) },
+    files: Array.from({ length: jobs }, () => [0]),
+    bytes: small,
+    jobs,
+    others: [jobsFile, `${jobsFile}.lock.json`],
   };
+  const batch = row(context, `batch-${jobs}`, 'batch', ['batch', jobsFile, '--concurrency', '16'], work);
+  let place;
+  const check = row(context, `check-${jobs}`, '--check', ['batch', jobsFile, '--check'], {
+    place: () => (place ??= done(context, batch.programs[0])),
+    text: 'up to date',
+  });
+  return [batch, check, dueRow(context, 'due', due, jobsFile, lines)];
+}
+
+function dueRow(context, name, count, file, text) {
+  return row(context, `${name}-${count}`, '--check', ['batch', file, '--check'], {
+    given: { [file]: text(context, count) },
+    others: [file],
+    exit: 9,
+    text: `${count}.png`,
+  });
+}
+
+/** A directory in which every job is done. */
+function done({ scratch }, { command: [file, ...args], env, given, jobs }) {
+  const directory = path.join(scratch, `done-${jobs}`);
+  mkdirSync(directory, { recursive: true });
+  for (const [each, text] of Object.entries(given)) writeFileSync(path.join(directory, each), text);
+  execFileSync(file, args, { cwd: directory, env, stdio: 'ignore' });
+  return directory;
+}
+
+function lines({ origin }, jobs) {
+  const baseUrl = (i) => `${origin}/${i % 2 === 0 ? 'base64' : 'url'}/1/${small}/v1`;
+  const job = (i) => ({ prompt: `a cat, number ${i}`, out: `${i}.png`, 'base-url': baseUrl(i) });
+  return range(jobs, 1)
+    .map((i) => `${JSON.stringify(job(i))}\n`)
+    .join('');
+}
+
+function document(_context, jobs) {
+  const job = (i) => `  - prompt: a cat, number ${i}\n    out: ${i}.png\n`;
+  return `images:\n${range(jobs, 1).map(job).join('')}`;
+}
+
+function range(count, first = 0) {
+  return Array.from({ length: count }, (_, index) => first + index);
 }
