@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process';
-import { cpSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
 import { fileSystem } from '../support/file-system.ts';
 import { cats, documented, gateway, type Gateway } from '../support/gateway.ts';
 import { image } from '../support/images.ts';
-import { environment, imggen, type Result, start } from '../support/imggen.ts';
+import { imggen, type Result, start } from '../support/imggen.ts';
+import { programWithoutSharp } from '../support/no-sharp.ts';
 import { Place, sha256 } from '../support/place.ts';
 
 /** Format and size of an image, as sharp sees them. */
@@ -125,11 +123,6 @@ describe('a rendition', () => {
       missing: [],
     });
     expect(await imggen(['resume'], { place })).toMatchObject({ stderr: 'nothing to resume\n' });
-  });
-
-  test('is made of a drawing of the sandbox', async () => {
-    const { exit, place } = await made('--sandbox --resize 300x300 --convert avif -o cat.avif');
-    expect({ exit, look: await looks(place.read('cat.avif')) }).toEqual({ exit: 0, look: 'heif 300x300' });
   });
 
   test('follows from the config file; a name on the command line outranks a conversion there', async () => {
@@ -258,15 +251,6 @@ describe('names that are taken', () => {
     expect(await looks(place.read('cat.webp'))).toBe('webp 8x6');
     expect(place.read('cat.original.png')).toEqual(image('cat.png'));
     expect(place.read('cat.png').toString()).toBe('old');
-  });
-
-  test('--overwrite leaves a file of another extension alone', async () => {
-    const place = new Place();
-    for (const name of ['cat.jpg', 'cat.png']) place.write(name, 'old');
-    const api = await gateway({ generation: documented('{{origin}}/images/cat.jpg') });
-    const { exit, stdout } = await made('-o cat.png --resize 4x --overwrite', { place, api });
-    expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'cat-2.jpg\n' });
-    expect(place.read('cat.jpg').toString()).toBe('old');
   });
 
   test('since the request was sent: the original or its rendition gets another number', async () => {
@@ -461,18 +445,6 @@ describe('resume', () => {
     expect(await resume()).toMatchObject({ exit: 0, stderr: 'nothing to resume\n' });
   });
 
-  test('finishes a run that was killed between the original and its rendition', async () => {
-    const place = new Place();
-    const run = start(['a cat', '-o', 'cat.avif', '--convert', 'avif', '--sandbox'], { place, unchecked: true });
-    await saw(place, 'cat.original.png');
-    run.kill('SIGKILL');
-    await run.end;
-    expect(place.files()).toContain('cat.original.png');
-    const { exit, files } = await imggen(['resume'], { place });
-    expect({ exit, files }).toEqual({ exit: 0, files: ['cat.avif', 'cat.original.png'] });
-    expect(await looks(place.read('cat.avif'))).toBe('heif 1024x1024');
-  });
-
   test('finishes a run that was interrupted there', async () => {
     const place = new Place();
     const run = start(['a cat', '-n', '4', '-o', 'cat.avif', '--convert', 'avif', '--sandbox'], { place });
@@ -490,39 +462,19 @@ describe('resume', () => {
 });
 
 describe('without sharp', () => {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-
-  /** Runs a copy of the program where sharp is not installed, or is broken. */
-  async function bare(args: string[], place: Place, api: Gateway, broken?: string) {
-    const copy = join(place.home, 'program');
-    for (const part of ['bin', 'dist', 'package.json']) cpSync(join(root, part), join(copy, part), { recursive: true });
-    // Also where directories above it have a sharp, this one is found first: a package without its file.
-    mkdirSync(join(copy, 'node_modules/sharp'), { recursive: true });
-    writeFileSync(join(copy, 'node_modules/sharp/package.json'), '{ "main": "sharp.js" }');
-    if (broken !== undefined)
-      writeFileSync(join(copy, 'node_modules/sharp/sharp.js'), `throw new Error(${JSON.stringify(broken)});`);
-    const running = promisify(execFile)(process.execPath, [join(copy, 'bin/imggen.js'), ...args], {
-      cwd: place.cwd,
-      env: environment(place, { gateway: api }),
-    });
-    return await running.then(
-      ({ stdout, stderr }) => ({ exit: 0, stdout, stderr }),
-      ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ exit: code, stdout, stderr }),
-    );
-  }
-
   test.each([
     ['is not installed', undefined, 'Cannot find module'],
     ['does not run', 'no-libvips', 'no-libvips'],
   ])('nothing is sent: it %s', async (_name, broken, cause) => {
     const place = new Place();
     const api = await gateway({ generation: () => cats() });
+    const program = programWithoutSharp(place, broken);
     for (const args of [
       ['--convert', 'webp'],
       ['--resize', '4x', '--dry-run'],
       ['-o', '-', '--convert', 'webp'],
     ]) {
-      const { exit, stdout, stderr } = await bare(['a cat', ...args], place, api, broken);
+      const { exit, stdout, stderr } = await imggen(['a cat', ...args], { place, gateway: api, program });
       expect({ exit, stdout, files: place.files() }).toEqual({ exit: 2, stdout: '', files: [] });
       expect(stderr).toMatch(
         /^error: images are resized and converted with sharp, which is not installed or does not run here\ncause: .*\nhint: npm install -g sharp, or reinstall imggen without --omit=optional\n$/,
@@ -530,14 +482,17 @@ describe('without sharp', () => {
       expect(stderr).toContain(cause);
     }
     expect(api.requests).toEqual([]);
-    expect(await bare(['a cat'], place, api, broken)).toMatchObject({ exit: 0, stdout: 'a-cat-1.png\n' });
+    expect(await imggen(['a cat'], { place, gateway: api, program })).toMatchObject({
+      exit: 0,
+      stdout: 'a-cat-1.png\n',
+    });
   });
 
   test('resume keeps the original, and another resume converts it', async () => {
     const { place, api } = await made('-o cat.webp --convert webp');
     forget(place, 'made', 'released');
     rmSync(join(place.cwd, 'cat.webp'));
-    expect(await bare(['resume'], place, api)).toMatchObject({
+    expect(await imggen(['resume'], { place, gateway: api, program: programWithoutSharp(place) })).toMatchObject({
       exit: 7,
       stderr: expect.stringContaining('npm install -g sharp'),
     });

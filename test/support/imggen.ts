@@ -27,6 +27,8 @@ export interface Setup {
   /** `closed`: nobody reads stdout, as in `| head -c0`. A number is a file descriptor to write to. */
   stdout?: 'pipe' | 'closed' | number;
   stderr?: 'pipe' | 'closed';
+  /** Another copy of the program under test. */
+  program?: string;
   /** For runs that may show the key or leave files behind. */
   unchecked?: boolean;
 }
@@ -82,7 +84,7 @@ export interface Running {
 export function start(args: readonly string[], setup: Setup = {}): Running {
   const place = setup.place ?? new Place();
   const { stdin = '', stdout = 'pipe', stderr = 'pipe' } = setup;
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [setup.program ?? program, ...args], {
     cwd: place.cwd,
     env: environment(place, setup),
     stdio: ['pipe', typeof stdout === 'number' ? stdout : 'pipe', 'pipe'],
