@@ -4,7 +4,7 @@ import { messageOf, usageError } from '../errors.ts';
 import type { AnswerShape, Context, SandboxStats } from './context.ts';
 import { type Fault, FaultPlan } from './faults.ts';
 import { loadPainter } from './picture.ts';
-import { deliver, json, type Reply } from './reply.ts';
+import { deliver, json } from './reply.ts';
 import { apiPath, route } from './routes.ts';
 
 export interface SandboxOptions {
@@ -97,10 +97,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, context
   response.once('close', () => gone.abort());
   // The client may be gone: a failed write is no failure of the server, and 'close' ends the work.
   response.on('error', () => {});
-  const reply = await route(request, context, gone.signal).catch(failure);
+  const reply = await route(request, context, gone.signal).catch((error: unknown) =>
+    json(500, { code: 50000, message: `the sandbox failed: ${messageOf(error)}` }),
+  );
   await deliver(reply, response, gone.signal).catch(() => response.destroy());
-}
-
-function failure(error: unknown): Reply {
-  return json(500, { code: 50000, message: `the sandbox failed: ${messageOf(error)}` });
 }

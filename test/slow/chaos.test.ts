@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Bench, type Ended, ended, type HistoryRun, imagesIn, inParallel } from '../support/bench.ts';
 import { countedSandbox, journalOf } from '../support/crash.ts';
-import { killedAt } from '../support/kill.ts';
 import { namesBelow } from '../support/place.ts';
 import { seeded } from '../support/random.ts';
 
@@ -102,6 +101,14 @@ test(`${runs} runs that are killed lose nothing and pay for nothing twice (seed 
   for (const { prompt } of answered) checkRun(plans.get(prompt) as Plan, history, charges);
   await checkFiles(bench, history);
 }, 600_000);
+
+/** The environment in which a program kills itself right before its disk call of this number, from 1. */
+function killedAt(call: number): Record<string, string> {
+  return {
+    NODE_OPTIONS: `--import=${new URL('../support/kill.js', import.meta.url).href}`,
+    IMGGEN_KILL_AT: String(call),
+  };
+}
 
 function killOf(point: Point): Record<string, string> {
   return typeof point === 'number' ? killedAt(point) : {};

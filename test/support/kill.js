@@ -1,4 +1,4 @@
-// Loaded into the program before it starts (`killedAt` in kill.ts): kills the process right before the call number
+// Loaded into the program before it starts (`killedAt` in chaos.test.ts): kills the process right before the call number
 // IMGGEN_KILL_AT that changes something on the disk. What a crash can leave there is what stands between two such calls.
 import fs, { promises } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
