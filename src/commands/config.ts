@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { usageError } from '../errors.ts';
 import { directories } from '../options/directories.ts';
-import { parseNamed } from '../options/parse.ts';
 import { parseValue } from '../options/resolve.ts';
 import { allows, type Key, keys, settings } from '../options/settings.ts';
 import { configPath, readConfig, storeValue } from '../options/store.ts';
@@ -59,8 +58,8 @@ async function set(name: string, text: string, { profile }: ConfigFlags, host: H
   if (key === 'apiKey')
     throw usageError('every process sees the command line: it cannot have the API key', 'store it: imggen login');
   const value = parseValue(key, text, key) as string | number | boolean;
-  const { checkStored }: { checkStored?: (value: never) => void } = settings[key];
-  if (checkStored) parseNamed(key, text, () => checkStored(value as never));
+  const names = settings[key].parse.schema.enum;
+  if (names && !names.includes(String(value))) throw usageError(`${key} ${text} is not a ${key}`, oneOfHint(names));
   await storeValue(directory(host), profile, key, value);
 }
 
@@ -99,7 +98,7 @@ async function list(flags: ConfigFlags, host: Host): Promise<void> {
 }
 
 function directory(host: Host): string {
-  return directories(host.env, host.platform, host.home).config;
+  return directories(host).config;
 }
 
 function storableKey(name: string): Key {

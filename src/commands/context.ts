@@ -1,10 +1,9 @@
 import { usageError } from '../errors.ts';
-import { directories } from '../options/directories.ts';
+import { type Directories, directories } from '../options/directories.ts';
 import { type Flags, type Layers, resolveSettings, type Resolved } from '../options/resolve.ts';
 import { closest, oneOfHint } from '../similar.ts';
 import { keys } from '../options/settings.ts';
-import { configPath, readConfig } from '../options/store.ts';
-import type { ConfigFile, Directories, StoredValues } from '../options/types.ts';
+import { type ConfigFile, configPath, readConfig, type StoredValues } from '../options/store.ts';
 import type { Host } from '../terminal/types.ts';
 
 /** The directories and the config file that a command works with. */
@@ -21,7 +20,7 @@ export interface Settings extends Resolved {
  * profile that is not known.
  */
 export async function loadSettings(flags: Flags, host: Host): Promise<Settings> {
-  const dirs = directories(host.env, host.platform, host.home);
+  const dirs = directories(host);
   const file = await readConfig(dirs.config);
   const path = configPath(dirs.config);
   checkKeys(file, path);

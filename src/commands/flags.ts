@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type ExitCode, usageError } from '../errors.ts';
-import { jsonOrText } from '../options/param.ts';
+import { jsonOrText, ownParams } from '../options/param.ts';
 import { parseNamed } from '../options/parse.ts';
 import { type Key, keys, longName, settings } from '../options/settings.ts';
 import type { Json } from '../request/types.ts';
@@ -33,19 +33,15 @@ export function addParamFlag(command: Command): Command {
   return command.addOption(param.helpGroup('API:').argParser(addParam));
 }
 
-/** The fields that imggen itself depends on, and what sets them. */
-const ownFields: Readonly<Record<string, string>> = {
-  prompt: 'the prompt argument',
-  n: '--count',
-  model: '--model',
-  stream: '--stream',
-};
-
 function addParam(text: string, previous: Record<string, Json> = {}): Record<string, Json> {
   const [, name, value] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) throw usageError(`--param ${text} is not name=value`);
-  const own = Object.hasOwn(ownFields, name) ? ownFields[name] : undefined;
-  if (own !== undefined) throw usageError(`--param ${name}: this field has its own option`, `use ${own}`);
+  const own = ownParams.get(name);
+  if (own !== undefined)
+    throw usageError(
+      `--param ${name}: this field has its own option`,
+      `use ${own === 'prompt' ? 'the prompt argument' : `--${own}`}`,
+    );
   return { ...previous, [name]: parseNamed(`--param ${name}:`, value, jsonOrText, true) };
 }
 

@@ -32,7 +32,7 @@ export function registerLogout(program: Command, host: Host): void {
 }
 
 async function login({ profile }: ProfileFlag, host: Host): Promise<void> {
-  const { config } = directories(host.env, host.platform, host.home);
+  const { config } = directories(host);
   if (profile !== undefined) checkProfileName(profile);
   // A broken file is an error before the question.
   await readConfig(config);
@@ -47,7 +47,7 @@ async function login({ profile }: ProfileFlag, host: Host): Promise<void> {
 }
 
 async function logout({ profile }: ProfileFlag, host: Host): Promise<void> {
-  const { config } = directories(host.env, host.platform, host.home);
+  const { config } = directories(host);
   const { apiKey } = await storedValues(config, profile);
   if (apiKey !== undefined) await storeValue(config, profile, 'apiKey', undefined);
   const terminal = new Terminal(host);

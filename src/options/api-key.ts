@@ -1,8 +1,11 @@
-import { exec } from 'node:child_process';
+import { exec, type ExecException } from 'node:child_process';
+import { promisify } from 'node:util';
 import { ImggenError } from '../errors.ts';
 import { secret } from './parse.ts';
 import type { Origin, Resolved } from './resolve.ts';
 import type { Secret } from './secret.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 const specificity: readonly Origin[] = ['flag', 'environment', 'profile', 'file', 'default'];
 /** A password manager may wait for a person to unlock it. */
@@ -14,7 +17,7 @@ const commandTimeoutMs = 120_000;
  */
 export async function resolveApiKey(
   { values, origins }: Resolved,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   signal: AbortSignal,
 ): Promise<Secret> {
   const { apiKey, apiKeyCommand } = values;
@@ -26,42 +29,34 @@ export async function resolveApiKey(
   });
 }
 
+const seeCommand = 'see: imggen config get apiKeyCommand';
+
 function parseKey(line: string): Secret {
   try {
     return secret(line);
   } catch {
     throw new ImggenError('no_api_key', 'the first line that apiKeyCommand printed is not an API key', {
-      hint: 'see: imggen config get apiKeyCommand',
+      hint: seeCommand,
     });
   }
 }
 
-function firstLine(
-  command: string,
-  env: Readonly<Record<string, string | undefined>>,
-  signal: AbortSignal,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = exec(
-      command,
-      { env, signal, timeout: commandTimeoutMs, maxBuffer: 1 << 20 },
-      (error, stdout, stderr) => {
-        if (signal.aborted) return reject(signal.reason);
-        if (!error) return resolve(stdout.split(/\r?\n/, 1)[0] ?? '');
-        // Ctrl-C goes to both, and the command may end first.
-        if (error.signal === 'SIGINT' || error.code === 130)
-          return reject(new ImggenError('interrupted', 'interrupted'));
-        // The command may hold a secret, and its stdout is one: only its stderr is shown.
-        const complaint = stderr.trim().split('\n').at(-1);
-        const how = error.killed ? 'it took too long' : `it ended with code ${error.code}`;
-        reject(
-          new ImggenError('no_api_key', 'apiKeyCommand failed', {
-            cause: complaint ? `${how}: ${complaint}` : how,
-            hint: 'see: imggen config get apiKeyCommand',
-          }),
-        );
-      },
-    );
-    child.stdin?.end();
-  });
+async function firstLine(command: string, env: Environment, signal: AbortSignal): Promise<string> {
+  const running = promisify(exec)(command, { env, signal, timeout: commandTimeoutMs, maxBuffer: 1 << 20 });
+  running.child.stdin?.end();
+  try {
+    return (await running).stdout.split(/\r?\n/, 1)[0] ?? '';
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, signal: killedBy, killed, stderr } = error as ExecException & { stderr: string };
+    // Ctrl-C goes to both, and the command may end first.
+    if (killedBy === 'SIGINT' || code === 130) throw new ImggenError('interrupted', 'interrupted');
+    // The command may hold a secret, and its stdout is one: only its stderr is shown.
+    const complaint = stderr.trim().split('\n').at(-1);
+    const how = killed ? 'it took too long' : `it ended with code ${code}`;
+    throw new ImggenError('no_api_key', 'apiKeyCommand failed', {
+      cause: complaint ? `${how}: ${complaint}` : how,
+      hint: seeCommand,
+    });
+  }
 }

@@ -1,15 +1,25 @@
 import { isAbsolute, join } from 'node:path';
 import { ImggenError } from '../errors.ts';
-import type { Directories } from './types.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** The two directories that imggen keeps files in. */
+export interface Directories {
+  config: string;
+  state: string;
+}
+
+/** What decides where they are. */
+interface Machine {
+  env: Readonly<Record<string, string | undefined>>;
+  platform: string;
+  home: string;
+}
 
 /**
  * Where the config file and the state are kept: `IMGGEN_CONFIG_DIR` and `IMGGEN_STATE_DIR`, else the platform's place
  * for them (the XDG base directories, on macOS too; `%APPDATA%` and `%LOCALAPPDATA%` on Windows).
  * Throws ImggenError `config` where none of these names an absolute path and there is no home directory.
  */
-export function directories(env: Environment, platform: string, home: string): Directories {
+export function directories({ env, platform, home }: Machine): Directories {
   // The XDG specification says to ignore relative paths.
   const below = (base: string | undefined, ...fallback: string[]) => {
     if (base !== undefined && isAbsolute(base)) return base;

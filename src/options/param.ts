@@ -1,6 +1,14 @@
 import type { Json } from '../request/types.ts';
 import { InvalidValue } from './parse.ts';
 
+/** The API's fields that imggen itself depends on, and the name that sets each: `--param` must not pass by it. */
+export const ownParams: ReadonlyMap<string, string> = new Map([
+  ['prompt', 'prompt'],
+  ['n', 'count'],
+  ['model', 'model'],
+  ['stream', 'stream'],
+]);
+
 /**
  * The value of `--param name=value`: JSON, or else text. Throws InvalidValue for JSON that JavaScript cannot hold as it
  * is written, and would send as something else: `12345678901234567890`, `1e400`, `{"a":1,"a":2}`.

@@ -116,66 +116,54 @@ export function oneOf<T extends string>(values: readonly T[], aliases: Readonly<
   return parser({ type: 'string', enum: [...values, ...Object.keys(aliases)] }, (value) => {
     const word = value.trim().toLowerCase();
     const found = values.find((known) => known === word) ?? (Object.hasOwn(aliases, word) ? aliases[word] : undefined);
-    if (found === undefined) throw new InvalidValue('is not a known value', oneOfHint(values));
+    if (found === undefined) throw notOneOf(values);
     return found;
   });
 }
 
 /** An http(s) URL without credentials, query or fragment, and without a slash at its end. */
 export const baseUrl: Parse<string> = parser({ type: 'string', pattern: '^\\s*[hH][tT][tT][pP][sS]?:' }, (value) => {
-  const url = tryUrl(value);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
-  if (url.username || url.password)
-    throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  const { href } = httpUrl(value);
   // URL.search is empty for an empty query.
-  if (/[?#]/.test(url.href)) throw new InvalidValue('has a query or a fragment');
-  return url.href.replace(/\/+$/, '');
+  if (/[?#]/.test(href)) throw new InvalidValue('has a query or a fragment');
+  return href.replace(/\/+$/, '');
 });
 
 /** A URL template with `{task_id}` in its path or query. */
 export const taskUrl: Parse<string> = parser({ type: 'string', pattern: '[{]task_id[}]' }, (value) => {
   const template = value.trim();
   if (!template.includes('{task_id}')) throw new InvalidValue('has no {task_id} in it');
-  const [url, other] = ['x', 'y'].map((id) => tryUrl(template.replaceAll('{task_id}', id)));
-  if (!url || !/^https?:\/\//i.test(template)) throw new InvalidValue('is not an http(s) URL');
-  if (url.username || url.password)
-    throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  if (!/^https?:\/\//i.test(template)) throw new InvalidValue('is not an http(s) URL');
+  const [one, other] = ['x', 'y'].map((id) => httpUrl(template.replaceAll('{task_id}', id)).origin);
   // The server chooses the id: it must not choose the host that gets the key.
-  if (url.origin !== other?.origin) throw new InvalidValue('has {task_id} in the name of its host');
+  if (one !== other) throw new InvalidValue('has {task_id} in the name of its host');
   return template;
 });
 
-function tryUrl(value: string): URL | undefined {
-  try {
-    return new URL(value);
-  } catch {
-    return undefined;
-  }
+function httpUrl(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidValue('is not an http(s) URL');
+  if (url.username || url.password)
+    throw new InvalidValue('has a user name or password in it', 'the key is stored by: imggen login');
+  return url;
 }
 
-const typeNames: Readonly<Record<ValueSchema['type'], string>> = {
-  string: 'text',
-  integer: 'a whole number',
-  number: 'a number',
-  boolean: 'true or false',
+const types: Readonly<Record<ValueSchema['type'], { name: string; holds: (value: unknown) => boolean }>> = {
+  string: { name: 'text', holds: (value) => typeof value === 'string' },
+  integer: { name: 'a whole number', holds: Number.isSafeInteger },
+  number: { name: 'a number', holds: Number.isFinite },
+  boolean: { name: 'true or false', holds: (value) => typeof value === 'boolean' },
 };
 
 /** Why a value of a file with types does not fit the schema; undefined when it fits. */
-export function mismatchOf(value: unknown, schema: ValueSchema): { message: string; hint?: string } | undefined {
-  const { type, enum: values } = schema;
-  const isType =
-    type === 'integer'
-      ? Number.isSafeInteger(value)
-      : type === 'number'
-        ? Number.isFinite(value)
-        : typeof value === type;
-  if (!isType)
-    return {
-      message: `is not ${typeNames[type]}`,
-      ...(type === 'string' && typeof value !== 'object' && { hint: 'put it in quotes' }),
-    };
+export function mismatchOf(value: unknown, { type, enum: values }: ValueSchema): InvalidValue | undefined {
+  const isQuotable = type === 'string' && typeof value !== 'object';
+  if (!types[type].holds(value))
+    return new InvalidValue(`is not ${types[type].name}`, isQuotable ? 'put it in quotes' : undefined);
   // The parser has better messages for the rest of the schema.
-  if (values && !values.includes(value as string))
-    return { message: 'is not a known value', hint: `one of: ${values.join(', ')}` };
-  return undefined;
+  return values && !values.includes(value as string) ? notOneOf(values) : undefined;
+}
+
+function notOneOf(values: readonly string[]): InvalidValue {
+  return new InvalidValue('is not a known value', oneOfHint(values));
 }

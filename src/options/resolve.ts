@@ -1,6 +1,6 @@
 import { parseNamed } from './parse.ts';
 import { allows, environmentName, flagOf, type Key, keys, settings, type Values } from './settings.ts';
-import type { StoredValues } from './types.ts';
+import type { StoredValues } from './store.ts';
 
 /** Where a value came from, most specific first. */
 export type Origin = 'flag' | 'environment' | 'profile' | 'file' | 'default';

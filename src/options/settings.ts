@@ -1,23 +1,10 @@
 import type { ConvertFormat, Fit } from '../renditions/spec.ts';
-import { oneOfHint } from '../similar.ts';
-import {
-  backgrounds,
-  compressionRange,
-  countRange,
-  type Format,
-  formats,
-  moderations,
-  qualities,
-  responseFormats,
-  sizes,
-  styles,
-} from '../request/fields.ts';
+import { choices, compressionRange, countRange, type Format, sizes } from '../request/fields.ts';
 import {
   baseUrl,
   boolean,
   dimensions,
   integer,
-  InvalidValue,
   oneOf,
   type Parse,
   seconds,
@@ -32,6 +19,7 @@ type Group = 'Image' | 'Files' | 'Output' | 'API';
 /** Where a value may be given, besides its default. */
 type Place = 'flag' | 'env' | 'file';
 
+/** `F` is the type of the default: undefined where the API or another setting decides. */
 interface Definition<T, F extends T | undefined> {
   /** The flag as commander reads it; without one the value has no flag. */
   flag?: string;
@@ -40,28 +28,29 @@ interface Definition<T, F extends T | undefined> {
   /** The text of `--help`. */
   help: string;
   parse: Parse<T>;
-  /** The default; undefined where the API or another setting decides. */
   fallback: F;
-  /** A further check before the value is stored. Throws InvalidValue. */
-  checkStored?: (value: T) => void;
   /** Everywhere by default. */
   places?: readonly Place[];
 }
 
 /** Defines settings that have a flag, in a section of `--help`. */
 function inGroup(group: Group) {
-  return <T, F extends T | undefined>(
+  return <T, F extends T | undefined = undefined>(
     flag: string,
     help: string,
     parse: Parse<T>,
-    fallback: F,
-    more: Pick<Definition<T, F>, 'checkStored' | 'places'> = {},
-  ): Definition<T, F> => ({ group, flag, help, parse, fallback, ...more });
+    fallback?: F,
+    places?: readonly Place[],
+  ): Definition<T, F> => ({ group, flag, help, parse, fallback: fallback as F, ...(places && { places }) });
 }
 
 /** Defines a setting of the environment and the config file. */
-function unflagged<T, F extends T | undefined>(help: string, parse: Parse<T>, fallback: F): Definition<T, F> {
-  return { help, parse, fallback, places: ['env', 'file'] };
+function unflagged<T, F extends T | undefined = undefined>(
+  help: string,
+  parse: Parse<T>,
+  fallback?: F,
+): Definition<T, F> {
+  return { help, parse, fallback: fallback as F, places: ['env', 'file'] };
 }
 
 const image = inGroup('Image');
@@ -69,12 +58,13 @@ const files = inGroup('Files');
 const output = inGroup('Output');
 const api = inGroup('API');
 
-const sizeNames = [...sizes, 'square', 'landscape', 'portrait'];
-
-/** On a command line the model's own table decides. */
-function checkStoredSize(value: string): void {
-  if (!sizeNames.includes(value)) throw new InvalidValue('is not a size', oneOfHint(sizeNames));
+/** Defines a setting of the image that is one of some words. */
+function choice<T extends string>(flag: string, values: readonly T[], models = '') {
+  return image(`${flag} <value>`, values.join(', ') + models, oneOf(values));
 }
+
+/** What may be stored; on a command line the model's own row decides. */
+const sizeNames = [...sizes, 'square', 'landscape', 'portrait'];
 
 /**
  * Every value that can come from more than one place: its flag, its type, its default. The key is the name in the
@@ -82,42 +72,28 @@ function checkStoredSize(value: string): void {
  */
 export const settings = {
   count: image('-n, --count <1-10>', 'how many images', integer(countRange.min, countRange.max), 1),
-  size: image(
-    '-s, --size <size>',
-    `${sizes.join(', ')}; or square, landscape, portrait`,
-    suggested(sizeNames),
-    undefined,
-    { checkStored: checkStoredSize },
-  ),
+  size: image('-s, --size <size>', `${sizes.join(', ')}; or square, landscape, portrait`, suggested(sizeNames)),
   format: image(
     '-f, --format <png|jpeg|webp>',
     'the format of the files; taken from -o name.webp when not given',
-    oneOf<Format>(formats, { jpg: 'jpeg' }),
-    undefined,
+    oneOf<Format>(choices.format, { jpg: 'jpeg' }),
   ),
   model: image('-m, --model <id>', 'the model', text, 'gpt-image-1.5'),
-  quality: image('--quality <value>', qualities.join(', '), oneOf(qualities), undefined),
-  background: image('--background <value>', backgrounds.join(', '), oneOf(backgrounds), undefined),
-  moderation: image('--moderation <value>', moderations.join(', '), oneOf(moderations), undefined),
-  style: image('--style <value>', `${styles.join(', ')} (dall-e-3)`, oneOf(styles), undefined),
-  responseFormat: image(
-    '--response-format <value>',
-    `${responseFormats.join(', ')} (dall-e-2, dall-e-3)`,
-    oneOf(responseFormats),
-    undefined,
-  ),
-  user: image('--user <id>', "your end user's id, passed to the API", text, undefined),
+  quality: choice('--quality', choices.quality),
+  background: choice('--background', choices.background),
+  moderation: choice('--moderation', choices.moderation),
+  style: choice('--style', choices.style, ' (dall-e-3)'),
+  responseFormat: choice('--response-format', choices.responseFormat, ' (dall-e-2, dall-e-3)'),
+  user: image('--user <id>', "your end user's id, passed to the API", text),
   compression: image(
     '--compression <0-100>',
     'compression of jpeg and webp, in percent',
     integer(compressionRange.min, compressionRange.max),
-    undefined,
   ),
   resize: image(
     '--resize <WxH>',
     'make the saved image smaller: 800x600, 800x or x600; keeps its proportions: see --fit',
     dimensions,
-    undefined,
   ),
   fit: image<Fit, Fit>(
     '--fit <value>',
@@ -129,21 +105,14 @@ export const settings = {
     '--convert <webp|avif|jpeg|png>',
     'convert the saved image to another format',
     oneOf<ConvertFormat>(['webp', 'avif', 'jpeg', 'png'], { jpg: 'jpeg' }),
-    undefined,
   ),
   convertQuality: image(
     '--convert-quality <1-100>',
     'quality of resized and converted images; png has none',
     integer(1, 100),
-    undefined,
   ),
   out: files('-o, --out <path>', 'a directory, a file name with an image extension, or - for stdout', text, '.'),
-  name: files(
-    '--name <template>',
-    'file names: {slug} {i} {n} {model} {size} {format} {date} {time} {id}',
-    text,
-    undefined,
-  ),
+  name: files('--name <template>', 'file names: {slug} {i} {n} {model} {size} {format} {date} {time} {id}', text),
   sidecar: files('--sidecar', 'write <image>.json beside each image: request, ids, usage, hash', boolean, false),
   keepOriginal: files(
     '--no-keep-original',
@@ -168,12 +137,10 @@ export const settings = {
     false,
   ),
   baseUrl: api('--base-url <url>', "the API's base URL", baseUrl, 'https://api.aa.com.cn/api/v1'),
-  sandbox: api('--sandbox', 'try it: placeholder images, no key, no network, no cost', boolean, false, {
-    places: ['flag', 'env'],
-  }),
-  apiKey: unflagged('the API key; stored by imggen login', secret, undefined),
-  apiKeyCommand: unflagged('a command whose first line of output is the API key', text, undefined),
-  taskUrl: unflagged('the URL that answers for a pending task, with {task_id} in it', taskUrl, undefined),
+  sandbox: api('--sandbox', 'try it: placeholder images, no key, no network, no cost', boolean, false, ['flag', 'env']),
+  apiKey: unflagged('the API key; stored by imggen login', secret),
+  apiKeyCommand: unflagged('a command whose first line of output is the API key', text),
+  taskUrl: unflagged('the URL that answers for a pending task, with {task_id} in it', taskUrl),
   allowPrivateDownloads: unflagged(
     'download from private addresses even when the API is on a public one',
     boolean,

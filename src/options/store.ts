@@ -2,12 +2,18 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImggenError, messageOf } from '../errors.ts';
 import { isObject, lineOfMistake } from '../json.ts';
-import type { ConfigFile, StoredValues } from './types.ts';
 
-const fileName = 'config.json';
+/** Settings as the config file holds them, by key. */
+export type StoredValues = Readonly<Record<string, string | number | boolean>>;
+
+/** The config file: settings, and named sets of settings that come before them. */
+export interface ConfigFile {
+  values: StoredValues;
+  profiles: Readonly<Record<string, StoredValues>>;
+}
 
 export function configPath(directory: string): string {
-  return join(directory, fileName);
+  return join(directory, 'config.json');
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type Model, modelOf, type OptionalField, optionalFields } from './models.ts';
+import { choices, type OptionalField } from './fields.ts';
+import { limitsOf } from './models.ts';
 import type { ImageRequest, RequestDraft } from './types.ts';
 
 export type RequestField = Exclude<keyof ImageRequest, 'extra'>;
@@ -9,124 +10,64 @@ export interface Problem {
   hint?: string;
 }
 
-/** The name under which the user gave a field: `--size`, `IMGGEN_SIZE`, … */
-export type Label = (field: RequestField) => string;
+/** The values that mean the same as leaving the field out: a model without the field takes them. */
+const neutral: Readonly<Partial<Record<OptionalField, unknown>>> = { stream: false, compression: 100, format: 'png' };
 
 /**
  * Fills the fields that the API requires (n, size, stream, compression) and checks all of them against the model's row
  * of the table. Returns every problem; a request without problems may be sent.
+ *
+ * @param label the name under which the user gave a field: `--size`, `IMGGEN_SIZE`, …
  */
-export function checkRequest(draft: RequestDraft, label: Label): { request: ImageRequest; problems: Problem[] } {
-  const model = modelOf(draft.model);
-  const size = draft.size === undefined ? model.defaultSize : aliasOf(model, draft.size);
-  const request: ImageRequest = {
-    ...draft,
-    n: draft.n ?? 1,
-    size,
-    stream: draft.stream ?? false,
-    compression: draft.compression ?? 100,
-  };
-  // A model without the field makes png.
-  if (!model.takes.format) delete request.format;
-  const problems = [
-    ...checkPrompt(request, model),
-    ...checkCount(request, model, label),
-    ...checkSize(request, model, label),
-    ...checkOptional(draft, model, label),
-    ...checkTogether(draft, label),
-  ];
-  return { request, problems };
-}
+export function checkRequest(
+  draft: RequestDraft,
+  label: (field: RequestField) => string,
+): { request: ImageRequest; problems: Problem[] } {
+  const { model, prompt, n = 1, stream = false, compression = 100, format, background, extra } = draft;
+  const { promptLimit, maxCount, sizes, defaultSize, aliases, takes } = limitsOf(model);
+  const given = draft.size ?? defaultSize;
+  const size = Object.hasOwn(aliases, given) ? (aliases[given] as string) : given;
+  const problems: Problem[] = [];
+  const refuse = (field: RequestField, message: string, hint?: string) =>
+    problems.push({ field, message, ...(hint && { hint }) });
 
-function aliasOf({ aliases }: Model, size: string): string {
-  return Object.hasOwn(aliases, size) ? (aliases[size] as string) : size;
-}
-
-function checkPrompt({ prompt, model }: ImageRequest, { promptLimit }: Model): Problem[] {
-  if (prompt.trim() === '') return [{ field: 'prompt', message: 'the prompt is empty' }];
-  if (!prompt.isWellFormed()) return [{ field: 'prompt', message: 'the prompt is not valid Unicode' }];
   const length = codePoints(prompt);
-  if (length <= promptLimit) return [];
-  return [
-    {
-      field: 'prompt',
-      message: `the prompt has ${length} characters`,
-      hint: `${model} takes at most ${promptLimit}`,
-    },
-  ];
+  if (prompt.trim() === '') refuse('prompt', 'the prompt is empty');
+  else if (!prompt.isWellFormed()) refuse('prompt', 'the prompt is not valid Unicode');
+  else if (length > promptLimit)
+    refuse('prompt', `the prompt has ${length} characters`, `${model} takes at most ${promptLimit}`);
+  if (n > maxCount) refuse('n', `${label('n')} ${n} is more than ${model} makes at once`, `at most ${maxCount}`);
+  if (!sizes.includes(size) && extra.size === undefined)
+    refuse('size', `${label('size')} ${size} is not a size of ${model}`, `one of: ${sizes.join(', ')}`);
+  for (const field of Object.keys(choices) as OptionalField[]) {
+    const value = draft[field];
+    const accepted = takes[field];
+    if (value === undefined || (accepted === undefined && value === neutral[field])) continue;
+    if (accepted?.length === 0 || accepted?.includes(String(value))) continue;
+    const hint = accepted ? `one of: ${accepted.join(', ')}` : 'leave it out, or choose another model: imggen models';
+    refuse(field, `${label(field)}${value === true ? '' : ` ${value}`} is not taken by ${model}`, hint);
+  }
+  if (background === 'transparent' && format === 'jpeg')
+    refuse(
+      'background',
+      `${label('background')} transparent does not go with jpeg, which has no transparency`,
+      'use --format png or webp',
+    );
+  if (compression < 100 && (format === undefined || format === 'png'))
+    refuse(
+      'compression',
+      `${label('compression')} ${compression} does not go with png, which is never compressed with loss`,
+      'use --format jpeg or webp',
+    );
+
+  const request = { ...draft, n, size, stream, compression };
+  // A model without the field makes png.
+  if (!takes.format) delete request.format;
+  return { request, problems };
 }
 
 function codePoints(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
-}
-
-function checkCount({ n, model }: ImageRequest, { maxCount }: Model, label: Label): Problem[] {
-  if (n <= maxCount) return [];
-  return [
-    {
-      field: 'n',
-      message: `${label('n')} ${n} is more than ${model} makes at once`,
-      hint: `at most ${maxCount}`,
-    },
-  ];
-}
-
-function checkSize({ size, model, extra }: ImageRequest, { sizes }: Model, label: Label): Problem[] {
-  if (sizes.includes(size) || extra.size !== undefined) return [];
-  return [
-    {
-      field: 'size',
-      message: `${label('size')} ${size} is not a size of ${model}`,
-      hint: `one of: ${sizes.join(', ')}`,
-    },
-  ];
-}
-
-/** The values that mean the same as leaving the field out: a model without the field takes them. */
-const neutral: Readonly<Partial<Record<OptionalField, unknown>>> = { stream: false, compression: 100, format: 'png' };
-
-function checkOptional(draft: RequestDraft, { takes }: Model, label: Label): Problem[] {
-  const problems: Problem[] = [];
-  for (const field of optionalFields) {
-    const value = draft[field];
-    const accepted = takes[field];
-    if (value === undefined) continue;
-    if (accepted === undefined) {
-      if (value === neutral[field]) continue;
-      const shown = value === true ? '' : ` ${value}`;
-      problems.push({
-        field,
-        message: `${label(field)}${shown} is not taken by ${draft.model}`,
-        hint: `leave it out, or choose another model: imggen models`,
-      });
-    } else if (accepted.length > 0 && !accepted.includes(String(value))) {
-      problems.push({
-        field,
-        message: `${label(field)} ${value} is not taken by ${draft.model}`,
-        hint: `one of: ${accepted.join(', ')}`,
-      });
-    }
-  }
-  return problems;
-}
-
-function checkTogether({ background, format, compression }: RequestDraft, label: Label): Problem[] {
-  const problems: Problem[] = [];
-  if (background === 'transparent' && format === 'jpeg') {
-    problems.push({
-      field: 'background',
-      message: `${label('background')} transparent does not go with jpeg, which has no transparency`,
-      hint: 'use --format png or webp',
-    });
-  }
-  if (compression !== undefined && compression < 100 && (format === undefined || format === 'png')) {
-    problems.push({
-      field: 'compression',
-      message: `${label('compression')} ${compression} does not go with png, which is never compressed with loss`,
-      hint: 'use --format jpeg or webp',
-    });
-  }
-  return problems;
 }

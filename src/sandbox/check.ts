@@ -1,16 +1,5 @@
-import {
-  backgrounds,
-  compressionRange,
-  countRange,
-  type Format,
-  formats,
-  moderations,
-  qualities,
-  responseFormats,
-  sizes,
-  styles,
-} from '../request/fields.ts';
-import { type Model, modelOf, type OptionalField } from '../request/models.ts';
+import { choices, compressionRange, countRange, type Format, type OptionalField, sizes } from '../request/fields.ts';
+import { type Limits, limitsOf } from '../request/models.ts';
 import { gatewayRefusal, type Refusal } from './refusal.ts';
 import type { Frame } from './scene.ts';
 
@@ -54,13 +43,13 @@ const rules: Readonly<Record<string, FieldRule>> = {
   stream: { type: 'boolean', required: true },
   output_compression: { type: 'integer', required: true, range: compressionRange },
   model: { type: 'string', required: true },
-  background: { type: 'string', values: backgrounds, option: 'background' },
-  moderation: { type: 'string', values: moderations, option: 'moderation' },
-  output_format: { type: 'string', values: formats, option: 'format' },
+  background: { type: 'string', values: choices.background, option: 'background' },
+  moderation: { type: 'string', values: choices.moderation, option: 'moderation' },
+  output_format: { type: 'string', values: choices.format, option: 'format' },
   // The quality, under the name that the gateway's document gives it.
-  partial_images: { type: 'string', values: qualities, option: 'quality' },
-  response_format: { type: 'string', values: responseFormats, option: 'responseFormat' },
-  style: { type: 'string', values: styles, option: 'style' },
+  partial_images: { type: 'string', values: choices.quality, option: 'quality' },
+  response_format: { type: 'string', values: choices.responseFormat, option: 'responseFormat' },
+  style: { type: 'string', values: choices.style, option: 'style' },
   user: { type: 'string', option: 'user' },
 };
 
@@ -76,7 +65,7 @@ export function checkRequest(text: string): CheckedRequest {
   for (const [name, rule] of Object.entries(rules)) checkField(name, fields[name], rule);
   const request = fields as unknown as WireRequest;
   checkTexts(request);
-  checkModel(request, fields, modelOf(request.model));
+  checkModel(request, fields, limitsOf(request.model));
   checkFormat(request);
 
   const [width = 1024, height = 1024] = request.size === 'auto' ? [] : request.size.split('x').map(Number);
@@ -114,7 +103,7 @@ function checkTexts({ prompt, model }: WireRequest): void {
 }
 
 /** The limits of the model, from the model table. */
-function checkModel(request: WireRequest, fields: Record<string, unknown>, model: Model): void {
+function checkModel(request: WireRequest, fields: Record<string, unknown>, model: Limits): void {
   const { prompt, n, size, stream, output_compression: compression, model: id } = request;
   const length = [...prompt].length;
   if (length > model.promptLimit)

@@ -1,10 +1,11 @@
 import type { Field, Mistake, Node, Position } from '../file/types.ts';
 import { characterProblem } from '../../files/template.ts';
+import { ownParams } from '../../options/param.ts';
 import { InvalidValue, mismatchOf } from '../../options/parse.ts';
 import { type Key, settings, type Values } from '../../options/settings.ts';
 import type { Json } from '../../request/types.ts';
 import { closest } from '../../similar.ts';
-import { aliases, jobKeys, ownKeys, ownParams, variantSettings } from './keys.ts';
+import { aliases, jobKeys, ownKeys, variantSettings } from './keys.ts';
 
 type Settings = { -readonly [K in Key]?: Values[K] };
 

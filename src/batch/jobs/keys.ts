@@ -13,14 +13,6 @@ export const jobKeys: ReadonlyMap<string, Key> = new Map(
 /** What a job may have besides settings. */
 export const ownKeys = ['prompt', 'prompt-file', 'param', 'variants'] as const;
 
-/** The API's fields that have a key of their own, which `param` must not pass by. */
-export const ownParams: ReadonlyMap<string, string> = new Map([
-  ['prompt', 'prompt'],
-  ['n', 'count'],
-  ['model', 'model'],
-  ['stream', 'stream'],
-]);
-
 /** What a variant may have, and the setting that each is. */
 export const variantSettings = {
   out: 'out',

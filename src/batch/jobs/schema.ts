@@ -1,5 +1,6 @@
 import { type Key, settings } from '../../options/settings.ts';
-import { jobKeys, ownParams, variantSettings } from './keys.ts';
+import { ownParams } from '../../options/param.ts';
+import { jobKeys, variantSettings } from './keys.ts';
 
 type Schema = Record<string, unknown>;
 
