@@ -13,6 +13,8 @@ export class Heard {
   isSuccess = false;
   readonly documents: Document[] = [];
   readonly replies: Reply[] = [];
+  /** Takes secrets out of the text that is no document. */
+  redact = (text: string): string => text;
   #start = '';
 
   /** Notes the start of the answer's text. */
@@ -24,7 +26,7 @@ export class Heard {
   /** The answer as text: its documents, or its start where there is none. */
   get texts(): string[] {
     if (this.documents.length > 0) return this.documents.map((document) => JSON.stringify(document));
-    return this.#start === '' ? [] : [Buffer.from(this.#start, 'latin1').toString()];
+    return this.#start === '' ? [] : [this.redact(Buffer.from(this.#start, 'latin1').toString())];
   }
 }
 
@@ -50,6 +52,7 @@ export async function decodeAnswer(
 ): Promise<Reply> {
   const { status, url, headers } = answer;
   heard.isSuccess = status >= 200 && status <= 299;
+  heard.redact = redact;
   const header = headers['x-request-id'];
   const requestId = header === undefined ? null : redact(header);
   let isOurs = false;
