@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { cats, gateway } from '../support/gateway.ts';
 import { imggen, start, testKey } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
+import { refused } from '../support/refused.ts';
 import { sh } from '../support/sh.ts';
 
 describe('--prompt-file', () => {
@@ -58,12 +59,9 @@ describe('--param', () => {
     ['[1e999]', '1e999'],
     ['{"a":{"b":1,"b":2}}', 'b'],
   ])('refuses %s, which would be sent as something else', async (value, named) => {
-    const api = await gateway();
-    const { exit, stderr } = await imggen(['a cat', '--param', `seed=${value}`], { gateway: api });
-    expect(exit).toBe(2);
-    expect(stderr).toMatch(/^error: --param seed: .*\nhint: .*\n$/);
+    const stderr = await refused(['a cat', '--param', `seed=${value}`]);
+    expect(stderr).toMatch(/^error: --param seed: .*\nhint: /);
     expect(stderr).toContain(named);
-    expect(api.requests).toEqual([]);
   });
 
   test.each([
@@ -93,9 +91,7 @@ describe('a prompt that begins with a dash', () => {
     [['--a cat --on a mat', '--dry-run']],
     [['generate', '-a cat']],
   ])('%j: the hint names --', async (args) => {
-    const { exit, stdout, stderr } = await imggen(args);
-    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
-    expect(stderr).toMatch(/\nhint: a prompt that begins with a dash stands after --: imggen -- "-.*"\n$/);
+    expect(await refused(args)).toMatch(/\nhint: a prompt that begins with a dash stands after --: imggen -- "-.*"\n$/);
   });
 
   test('is what the help says too', async () => {
@@ -104,12 +100,9 @@ describe('a prompt that begins with a dash', () => {
 });
 
 test('imggen version leads to --version', async () => {
-  const { exit, stderr } = await imggen(['version']);
-  expect({ exit, stderr }).toEqual({
-    exit: 2,
-    stderr:
-      'error: "version" looks like the option --version\nhint: did you mean: imggen --version; to generate it: imggen generate version\n',
-  });
+  expect(await refused(['version'])).toBe(
+    'error: "version" looks like the option --version\nhint: did you mean: imggen --version; to generate it: imggen generate version\n',
+  );
 });
 
 test.each([
@@ -119,10 +112,7 @@ test.each([
   [['config', 'get', '--nonsense'], 'imggen config get --help'],
   [['a cat', '--nonsense'], 'imggen --help'],
 ])('%j: the hint names the help of that command', async (args, hint) => {
-  expect(await imggen(args)).toMatchObject({
-    exit: 2,
-    stderr: expect.stringContaining(`\nhint: all options: ${hint}\n`),
-  });
+  expect(await refused(args)).toContain(`\nhint: all options: ${hint}\n`);
 });
 
 describe('bytes that are not UTF-8', () => {
@@ -192,7 +182,7 @@ test.each([
   ['--format', 'gif', 'is not a known value\nhint: one of: png, jpeg, webp\n'],
   ['--size', '7x7', 'is not a size of gpt-image-1.5\nhint: one of: auto, 1024x1024, 1536x1024, 1024x1536\n'],
 ])('%s %s: the hint says what its list is', async (flag, value, error) => {
-  expect((await imggen(['a cat', flag, value])).stderr).toBe(`error: ${flag} ${value} ${error}`);
+  expect(await refused(['a cat', flag, value])).toBe(`error: ${flag} ${value} ${error}`);
 });
 
 test.each(['k', 'sk-1', 'seven77', 'eight888', 'fifteen-letters', testKey])(

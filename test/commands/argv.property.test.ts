@@ -19,7 +19,7 @@ const garbage = anyText.map(harmless);
 const gateway = '{{gateway}}';
 
 const words = (line: string) => line.split(' ');
-const longNames = [`${'x'.repeat(300)}.png`, 'y'.repeat(300)];
+const longName = `${'x'.repeat(300)}.png`;
 
 /** What each flag takes, more or less; a flag that is not here gets garbage alone. */
 const values: Readonly<Record<string, readonly string[]>> = {
@@ -37,32 +37,18 @@ const values: Readonly<Record<string, readonly string[]>> = {
   '--fit': words('inside cover contain fill constructor'),
   '--convert': words('webp avif jpg png gif __proto__'),
   '--convert-quality': words('1 100 0 101'),
-  '--out': [
-    ...words('. - out out/ a/b/c cat.png cat.webp cat.gif there.png taken.png file file/x 猫.jpeg ~ .png'),
-    ...longNames,
-    '\u001b[31m.jpg',
-    'a\nb.webp',
-  ],
-  '--name': [
-    ...words('{slug} {i} {x} {date}/{slug}-{i} ../x /x cat.png {model} . a\\b {slug}{id}{n}{size}{format}{time}'),
-    ...longNames,
-    '',
-    '{constructor}',
-  ],
+  '--out': [...words('. - out out/ a/b/c cat.png cat.gif there.png taken.png file/x 猫.jpeg ~'), longName, 'a\nb.webp'],
+  '--name': ['', longName, ...words('{slug}{id}{n}{size}{format}{time} {x} {date}/{slug}-{i} ../x cat.png . a\\b')],
   '--timeout': words('300 5 0.001 0 -1 86401 1e3 .5'),
   '--retries': words('0 1 20 21'),
   '--base-url': [
-    ...words(`${gateway} ${gateway} ${gateway}/ ${gateway}? ${gateway}#x ${gateway.replace('{{', 'x{{')}`),
-    ...words('ftp://127.0.0.1 127.0.0.1 https://u:p@127.0.0.1 http://192.0.2.1 http://'),
     '',
+    ...words(`${gateway} ${gateway}/ ${gateway}? ftp://127.0.0.1 https://u:p@127.0.0.1 http://192.0.2.1`),
   ],
   '--user': words('me --json -n'),
   '--prompt-file': ['', ...words('file bytes missing . there.png - /dev/zero')],
   '--profile': ['', ...words('work __proto__')],
-  '--param': [
-    'a b=1',
-    ...words('seed=1 a={"b":[1]} n=3 prompt=x x = a= __proto__=1 constructor={} size=1x1 toJSON=1 a=1e999'),
-  ],
+  '--param': words('seed=1 a={"b":[1]} n=3 x = a= __proto__=1 constructor={} size=1x1 toJSON=1 a=1e999'),
   '--limit': words('1 0 x'),
   '--since': words('7d 2026-01-01 yesterday 1e99d'),
   '--port': words('0 65536 x'),
@@ -72,15 +58,11 @@ const values: Readonly<Record<string, readonly string[]>> = {
 };
 
 const flags = [
-  ...keys
-    .map((key): string | undefined => (settings[key] as { flag?: string }).flag)
-    .filter((flag) => flag !== undefined),
+  ...keys.flatMap((key) => (settings[key] as { flag?: string }).flag ?? []),
   ...words('--overwrite --skip-existing --json --dry-run'),
-  '--prompt-file <file>',
-  '--profile <name>',
-  '--param <name=value>',
+  ...['--prompt-file <file>', '--profile <name>', '--param <name=value>'],
 ]
-  // Painting takes its time: it has a weight of its own.
+  // Painting takes its time.
   .filter((flag) => flag !== '--sandbox')
   .map((flag) => {
     const [, short, long = '', value] = /^(?:(-\w), )?(--[a-z-]+)( <.*>)?$/.exec(flag) ?? [];
@@ -104,15 +86,8 @@ const flag = fc.constantFrom(...flags).chain(({ short, long, takesValue }) =>
 );
 
 const prompts = [
-  'a cat',
-  'a cat',
-  '',
-  ' ',
-  '-a cat',
-  'x'.repeat(33_000),
-  ...words(
-    'cat - -- generate modles help login version 一只猫 👩‍👩‍👧 --help -h -V --version -x --api-key=sk-secret -nq ---',
-  ),
+  ...['a cat', 'a cat', '', ' ', '-a cat', 'x'.repeat(33_000)],
+  ...words('cat - -- generate modles help login version 一只猫 --help -V -x --api-key=sk-secret -nq ---'),
 ];
 const word = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...prompts) }, garbage).map((text) => [text]);
 
@@ -123,19 +98,11 @@ const commandLines = [
   ['sandbox', '--fault'],
   ['sandbox', '--port'],
 ];
-const commandLine = fc.constantFrom(...commandLines).chain((words) =>
-  fc
-    .array(
-      fc.oneof(
-        flag,
-        word,
-        fc.constantFrom(...keys, 'profile', 'apiKey').map((key) => [key]),
-        valueOf(words.at(-1) as string).map((value) => [value]),
-      ),
-      { maxLength: 3 },
-    )
-    .map((rest) => [words, ...rest]),
-);
+const commandLine = fc.constantFrom(...commandLines).chain((words) => {
+  const key = fc.constantFrom(...keys, 'profile').map((name) => [name]);
+  const value = valueOf(words.at(-1) as string).map((text) => [text]);
+  return fc.array(fc.oneof(flag, word, key, value), { maxLength: 3 }).map((rest) => [words, ...rest]);
+});
 
 const argv = fc
   .oneof(
@@ -191,29 +158,12 @@ describe('the command line', () => {
       fc.subarray(['--sidecar', '--quiet', '--stream', '--overwrite', '--verbose', '--json']),
       async (prompt, count, format, switches) => {
         world.enter();
-        const { exit, posts, stderr } = await world.run(
-          ['generate', prompt, '-n', String(count), '--format', format, ...switches],
-          {
-            env: { IMGGEN_BASE_URL: `${world.origin}/api/v1` },
-          },
-        );
+        const env = { IMGGEN_BASE_URL: `${world.origin}/api/v1` };
+        const args = ['generate', prompt, '-n', String(count), '--format', format, ...switches];
+        const { exit, posts, stderr } = await world.run(args, { env });
         expect([exit, posts], stderr).toEqual([0, 1]);
       },
     ),
     0.1,
-  );
-
-  property(
-    'needs no gateway in the sandbox',
-    fc.asyncProperty(fc.array(flag, { maxLength: 2 }), async (flags) => {
-      world.enter();
-      const { posts } = await world.run([
-        'a cat',
-        '--sandbox',
-        ...flags.flat().filter((text) => !text.includes(gateway)),
-      ]);
-      expect(posts).toBe(0);
-    }),
-    0.04,
   );
 });

@@ -12,60 +12,29 @@ beforeAll(async () => {
 afterAll(async () => await world.close());
 
 const scalar = fc.oneof(
-  fc.constantFrom<unknown>(1, 2, 0, -1, 0.5, Number.POSITIVE_INFINITY, true, false, null),
-  fc.constantFrom('', 'exit 3', '\ud800', '\u001b[31m', '\0'),
-  fc.constantFrom(...'auto png square 2 constructor http://127.0.0.1/api https://h/{task_id} {slug}'.split(' ')),
-  fc.double({ noNaN: true }),
-  anyText,
-);
-const entries = fc.array(
-  fc.tuple(
-    fc.oneof(
-      { weight: 9, arbitrary: fc.constantFrom<string>(...keys) },
-      fc.constantFrom('profile', 'profil', 'Size', '__proto__', 'constructor', ''),
-    ),
-    fc.oneof({ weight: 9, arbitrary: scalar }, fc.jsonValue()),
-  ),
-  { maxLength: 4 },
+  fc.constantFrom('1', '2', '-1', '0.5', '1e400', 'true', 'null', '[]', '{}'),
+  fc
+    .constantFrom('', 'exit 3', '\u001b[31m', 'auto', 'png', 'square', '2', 'https://h/{task_id}')
+    .map((text) => JSON.stringify(text)),
+  anyText.map((text) => JSON.stringify(text)),
 );
 /** As text, since JSON.stringify would leave out what JSON can say: `__proto__`, a key twice, 1e400. */
-const asText = (fields: [string, unknown][]) =>
-  fields.map(
-    ([key, value]) => `${JSON.stringify(key)}: ${value === Number.POSITIVE_INFINITY ? '1e400' : JSON.stringify(value)}`,
-  );
+const entries = fc
+  .array(fc.tuple(fc.constantFrom(...keys, 'profile', 'profil', '__proto__', ''), scalar), { maxLength: 4 })
+  .map((pairs) => pairs.map(([key, value]) => `${JSON.stringify(key)}: ${value}`).join(',\n'));
 const settingsText = fc
-  .tuple(
-    entries,
-    fc.array(fc.tuple(fc.constantFrom('work', '__proto__', 'constructor', ''), entries), { maxLength: 2 }),
-    fc.boolean(),
-  )
-  .map(([values, profiles, hasProfiles]) => {
-    const sets = profiles.map(([name, values]) => `${JSON.stringify(name)}: {${asText(values).join(', ')}}`);
-    return `{\n  ${[...asText(values), ...(hasProfiles ? [`"profiles": {${sets.join(', ')}}`] : [])].join(',\n  ')}\n}\n`;
-  });
+  .tuple(entries, fc.constantFrom('work', '__proto__', ''), entries)
+  .map(([values, name, profile]) => `{${values && `${values},`}\n"profiles": {"${name}": {${profile}}}}\n`);
 
 const content = fc.oneof(
-  { weight: 6, arbitrary: settingsText },
+  { weight: 4, arbitrary: settingsText },
   // A good file is rare among those.
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom(
-      '{}',
-      '{"count": 2}',
-      '{"size": "square", "profiles": {"work": {"count": 3}}, "profile": "work"}',
-    ),
-  },
+  fc.constantFrom('{}', '{"count": 2}', '{"size": "square", "profiles": {"work": {"count": 3}}, "profile": "work"}'),
   fc
     .tuple(settingsText, fc.nat(), fc.constantFrom('', ',', '"', '}', '\0', '//x\n', '\ufeff'))
-    .map(([text, at, added]) => {
-      const place = at % (text.length + 1);
-      return text.slice(0, place) + added + text.slice(place + 1);
-    }),
-  fc.json(),
+    .map(([text, at, added]) => text.slice(0, at % text.length) + added + text.slice((at % text.length) + 1)),
   fc.uint8Array(),
-  fc
-    .tuple(fc.constantFrom('[', '{"a":', '[{"a":'), fc.integer({ min: 1, max: 500 }))
-    .map(([unit, times]) => unit.repeat(times)),
+  fc.constantFrom('['.repeat(500), '{"a":'.repeat(500)),
 );
 
 /** Commands that read the file, and those that also change it. */

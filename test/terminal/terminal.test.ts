@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Answer, cats, documented, gateway, silence } from '../support/gateway.ts';
 import { image } from '../support/images.ts';
-import { imggen, type Running, start, testKey } from '../support/imggen.ts';
+import { imggen, start, testKey } from '../support/imggen.ts';
 import { Place } from '../support/place.ts';
 import { pty, shell } from '../support/pty.ts';
 
@@ -223,16 +223,13 @@ describe('an interruption', () => {
     expect(api.posts()).toHaveLength(1);
   });
 
-  test('ends a wait for a prompt on stdin', async () => {
-    const run = start(['-'], { stdin: null });
-    await untilItReads(run);
-    run.kill('SIGINT');
-    expect(await run.end).toMatchObject({ exit: 130, stdout: '' });
-  });
-
-  test('ends a wait for a key on stdin', async () => {
-    const run = start(['login'], { stdin: null });
-    await untilItReads(run);
+  test.each([
+    ['a prompt', '-'],
+    ['a key', 'login'],
+  ])('ends a wait for %s on stdin', async (_name, argument) => {
+    const run = start([argument], { stdin: null });
+    // The program reads: it has started up then.
+    await new Promise<void>((resolve) => run.stdin.write('x'.repeat(300_000), () => resolve()));
     run.kill('SIGINT');
     expect(await run.end).toMatchObject({ exit: 130, stdout: '' });
     expect(run.place.everything()).toEqual([]);
@@ -267,31 +264,21 @@ describe('imggen login on a terminal', () => {
     expect(run.screen.text()).toMatch(/^API key \(not shown\):\nthe key sk-…1234 is stored in /);
   });
 
-  test('Ctrl-D gives up: nothing is stored', async () => {
+  test.each([
+    ['Ctrl-D', '\u0004'],
+    ['Ctrl-C after a part of it', `${testKey.slice(0, 10)}\u0003`],
+  ])('is given up by %s: exit 130, nothing stored', async (_name, typed) => {
     const run = pty(['login']);
     await run.saw('API key');
-    run.type('\u0004');
+    run.type(typed);
     expect((await run.end).exit).toBe(130);
     expect(run.screen.text()).toContain('error: interrupted');
-    expect(run.place.everything()).toEqual([]);
-  });
-
-  test('is given up by Ctrl-C: exit 130, nothing stored', async () => {
-    const run = pty(['login']);
-    await run.saw('API key');
-    run.type(`${testKey.slice(0, 10)}\u0003`);
-    expect((await run.end).exit).toBe(130);
-    expect(run.place.everything()).toEqual([]);
     expect(run.raw()).not.toContain(testKey.slice(0, 10));
+    expect(run.place.everything()).toEqual([]);
   });
 });
 
 /** Polls until a condition holds that has no event. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** Waits until a program reads its stdin: it has started up then. */
-async function untilItReads({ stdin }: Running): Promise<void> {
-  await new Promise<void>((resolve) => stdin.write('x'.repeat(300_000), () => resolve()));
 }
