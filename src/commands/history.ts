@@ -18,7 +18,10 @@ interface HistoryFlags extends Record<string, unknown> {
   prune?: boolean;
 }
 
-type State = Outcome | 'running';
+interface Shown {
+  run: Run;
+  state: Outcome | 'running';
+}
 
 const limit = new Option('-n, --limit <n>', 'how many runs, the newest first')
   .default(20)
@@ -47,12 +50,15 @@ async function history(id: string | undefined, flags: HistoryFlags, host: Host):
     const removed = pruneRuns(state, limits, host.machine, new Date());
     return terminal.info(`${removed} ${removed === 1 ? 'run' : 'runs'} removed`);
   }
-  if (id !== undefined) return await showRun(findRun(state, id), flags.json === true, state, host, terminal);
+  if (id !== undefined) {
+    const run = findRun(state, id);
+    return await showRun(document({ run, state: stateOf(run, state, host) }), flags.json === true, terminal);
+  }
 
   const { limit } = flags;
   const since = flags.since === undefined ? undefined : idTime(timeOf(flags.since));
   const totals = { runs: 0, images: 0, tokens: 0 };
-  const shown: { run: Run; state: State }[] = [];
+  const shown: Shown[] = [];
   for (const name of listRuns(state)) {
     if (since === undefined ? shown.length >= limit : name < since) break;
     const run = readRun(state, name);
@@ -62,9 +68,8 @@ async function history(id: string | undefined, flags: HistoryFlags, host: Host):
     if (!run.asked.sandbox) addTo(totals, run);
     if (shown.length < limit) shown.push({ run, state: current });
   }
-  if (flags.json)
-    return await terminal.json({ runs: shown.map((each) => document(each.run, each.state)), ...(since && { totals }) });
-  if (shown.length > 0) await terminal.data(shown.flatMap((each) => linesOf(each.run, each.state)).join('\n'));
+  if (flags.json) return await terminal.json({ runs: shown.map(document), ...(since && { totals }) });
+  if (shown.length > 0) await terminal.data(shown.flatMap(linesOf).join('\n'));
   if (since) await terminal.data(`total: ${totals.runs} runs, ${totals.images} images, ${totals.tokens} tokens`);
   else if (shown.length === 0) terminal.info('no runs');
 }
@@ -75,12 +80,12 @@ function addTo(totals: { runs: number; images: number; tokens: number }, run: Ru
   totals.tokens += run.answered?.usage?.total_tokens ?? 0;
 }
 
-function stateOf(run: Run, state: string, { machine }: Host): State {
+function stateOf(run: Run, state: string, { machine }: Host): Shown['state'] {
   return run.owner !== null && isRunning(state, run, machine) ? 'running' : run.outcome;
 }
 
 /** `2026-11-22 12:16  20261122T121600-4f9a2c01  saved  2 of 2  a cat`, a line a file, and what it used. */
-function linesOf(run: Run, state: State): string[] {
+function linesOf({ run, state }: Shown): string[] {
   const { asked, answered } = run;
   const saved = savedImages(run);
   const prompt = oneLine(asked.prompt);
@@ -99,18 +104,17 @@ function linesOf(run: Run, state: State): string[] {
   ];
 }
 
-async function showRun(run: Run, json: boolean, directory: string, host: Host, terminal: Terminal): Promise<void> {
-  const whole = document(run, stateOf(run, directory, host));
+async function showRun(whole: Readonly<Record<string, unknown>>, json: boolean, terminal: Terminal): Promise<void> {
   if (json) return await terminal.json(whole);
   for (const [name, value] of Object.entries(whole)) {
-    if (value === null || (Array.isArray(value) && value.length === 0)) continue;
-    const text = typeof value === 'string' ? value : safeJson(value);
-    if (Array.isArray(value)) for (const entry of value) await terminal.data(`${name.padEnd(12)} ${safeJson(entry)}`);
-    else await terminal.data(`${name.padEnd(12)} ${oneLine(text)}`);
+    if (value === null) continue;
+    const text = typeof value === 'string' ? oneLine(value) : safeJson(value);
+    const texts = Array.isArray(value) ? value.map((entry) => safeJson(entry)) : [text];
+    for (const line of texts) await terminal.data(`${name.padEnd(12)} ${line}`);
   }
 }
 
-function document(run: Run, state: State) {
+function document({ run, state }: Shown) {
   const { asked, answered, images, problem, documents } = run;
   return {
     run: asked.run,

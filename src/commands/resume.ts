@@ -51,11 +51,15 @@ async function resume(id: string | undefined, flags: ResumeFlags, host: Host): P
     if (signal.aborted) break;
     try {
       const report = await resumeRun(asked.run, id !== undefined, settings.values, services);
-      if (report) reports.push(report);
-      else if (id === undefined) terminal.info(`run ${asked.run} is being worked on by another process`);
-      else throw new ImggenError('incomplete', `run ${asked.run} is being worked on by another process`);
-      if (report && !flags.json) await showImages(report.images, terminal);
-      if (report) showRest(report, terminal);
+      if (!report) {
+        const busy = `run ${asked.run} is being worked on by another process`;
+        if (id !== undefined) throw new ImggenError('incomplete', busy);
+        terminal.info(busy);
+        continue;
+      }
+      reports.push(report);
+      if (!flags.json) await showImages(report.images, terminal);
+      showRest(report, terminal);
     } catch (error) {
       // The other runs can still be resumed.
       if (!(error instanceof ImggenError) || (id !== undefined && !signal.aborted)) throw error;
@@ -90,23 +94,19 @@ async function keyFor(settings: Settings, host: Host): Promise<Secret> {
 
 function showRest({ run, images, failed }: Report, terminal: Terminal): void {
   const { asked, answered, problem } = run;
-  for (const { index, reason, original } of failed) {
-    terminal.problem(
-      `image ${index} of run ${asked.run} is not ${original === undefined ? 'saved' : 'converted'}: ${reason}`,
-    );
-  }
+  const name = `run ${asked.run}`;
+  for (const { index, reason, original } of failed)
+    terminal.problem(`image ${index} of ${name} is not ${original === undefined ? 'saved' : 'converted'}: ${reason}`);
   if (answered?.pending) {
-    terminal.problem(
-      `task ${answered.taskId ?? '(without an id)'} of run ${asked.run} is not finished (${answered.taskStatus})`,
-    );
+    const task = answered.taskId ?? '(without an id)';
+    terminal.problem(`task ${task} of ${name} is not finished (${answered.taskStatus})`);
     terminal.problem('set where to ask for it: imggen config set taskUrl <url with {task_id}>, or wait', 'hint');
   } else if (answered === null && problem) {
-    terminal.problem(`run ${asked.run} has nothing to resume: ${problem.message}`);
+    terminal.problem(`${name} has nothing to resume: ${problem.message}`);
     if (problem.state === 'unknown') terminal.problem(hintMayBeCharged(asked.run), 'hint');
   } else if (failed.length === 0) {
-    terminal.info(
-      `run ${asked.run}: ${images.length === 0 ? 'nothing was missing' : `${images.length} saved, nothing is missing`}`,
-    );
+    const saved = images.length === 0 ? 'nothing was missing' : `${images.length} saved, nothing is missing`;
+    terminal.info(`${name}: ${saved}`);
   }
 }
 

@@ -10,21 +10,16 @@ import type { Settings } from './context.ts';
 
 declare const __VERSION__: string;
 
-export interface ServiceOptions {
-  /** Whether a generation will be asked for: then a missing key is an error at once. */
-  needsKey: boolean;
-  pace?: Pace;
-}
-
 /**
  * Calls `work` with the services of a run, and ends the sandbox when it is done.
  * Throws ImggenError `no_api_key`, and what `work` throws.
  *
+ * @param needsKey whether a generation will be asked for: then a missing key is an error at once
  * @param work also gets the emulator's base URL, with --sandbox
  */
 export async function withServices<T>(
   settings: Settings,
-  { needsKey, pace }: ServiceOptions,
+  { needsKey, pace }: { needsKey: boolean; pace?: Pace },
   host: Host,
   terminal: Terminal,
   work: (services: Services, sandboxUrl: string | undefined) => Promise<T>,
