@@ -60,7 +60,9 @@ const values: Readonly<Record<string, readonly string[]>> = {
 const flags = [
   ...keys.flatMap((key) => (settings[key] as { flag?: string }).flag ?? []),
   ...words('--overwrite --skip-existing --json --dry-run'),
-  ...['--prompt-file <file>', '--profile <name>', '--param <name=value>'],
+  '--prompt-file <file>',
+  '--profile <name>',
+  '--param <name=value>',
 ]
   // Painting takes its time.
   .filter((flag) => flag !== '--sandbox')
@@ -86,7 +88,12 @@ const flag = fc.constantFrom(...flags).chain(({ short, long, takesValue }) =>
 );
 
 const prompts = [
-  ...['a cat', 'a cat', '', ' ', '-a cat', 'x'.repeat(33_000)],
+  'a cat',
+  'a cat',
+  '',
+  ' ',
+  '-a cat',
+  'x'.repeat(33_000),
   ...words('cat - -- generate modles help login version 一只猫 --help -V -x --api-key=sk-secret -nq ---'),
 ];
 const word = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...prompts) }, garbage).map((text) => [text]);
