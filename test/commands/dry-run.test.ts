@@ -49,7 +49,6 @@ would write out/deep/a-cat-2.png
 
   test.each([
     { args: ['-o', 'cat.jpg', '-n', '2'], existing: [], files: ['cat-1.jpg', 'cat-2.jpg'] },
-    { args: ['-o', '-'], existing: [], files: ['-'] },
     { args: ['-n', '2'], existing: ['a-cat-1.png'], files: ['a-cat-2.png', 'a-cat-3.png'] },
     { args: ['-n', '2', '--overwrite'], existing: ['a-cat-1.png'], files: ['a-cat-1.png', 'a-cat-2.png'] },
     { args: ['-n', '2', '--skip-existing'], existing: ['a-cat-1.png'], files: ['a-cat-2.png'] },
@@ -60,6 +59,12 @@ would write out/deep/a-cat-2.png
     expect(exit).toBe(0);
     expect((JSON.parse(stdout) as { files: string[] }).files).toEqual(files);
     expect(present).toEqual(existing);
+  });
+
+  test('plans stdout for -o -', async () => {
+    const { exit, stdout } = await imggen(['a cat', '--dry-run', '-o', '-']);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^POST [^]*\nwould write -\n$/);
   });
 
   test('shows no request when everything is there already', async () => {
