@@ -1,7 +1,7 @@
 import type { Pace, Services } from '../../generate/services.ts';
 import type { Layers, Resolved } from '../../options/resolve.ts';
 import type { Key } from '../../options/settings.ts';
-import type { Directories } from '../../options/types.ts';
+import type { Directories } from '../../options/directories.ts';
 import type { Json } from '../../request/types.ts';
 import type { Terminal } from '../../terminal/terminal.ts';
 import type { Host } from '../../terminal/types.ts';
