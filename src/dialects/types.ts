@@ -23,7 +23,7 @@ export type ImageSource =
 /** The numbers of the `usage` object, as the API names them. */
 export type Usage = Readonly<Record<string, number>>;
 
-/** What an answer says, whatever its shape was. */
+/** What an answer of any shape says. */
 export interface Reply {
   images: ImageSource[];
   /** Images that are not final. */

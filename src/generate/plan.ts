@@ -95,7 +95,7 @@ function newId(at: Date): string {
 function placeOf({ values, origins }: Resolved): { to: Destination; rendition: RenditionSpec | null } {
   const { out, convert } = values;
   const isConverted = convert !== undefined;
-  // What was typed outranks a template from the environment or the config file.
+  // A typed file name outranks a template from the environment or the config file.
   const template =
     values.name !== undefined && origins.out === 'flag' && origins.name !== 'flag' && namesFile(out, isConverted)
       ? undefined

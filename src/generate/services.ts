@@ -17,10 +17,10 @@ export interface Services {
   redact: (text: string) => string;
   /** Writes to stdout; false when nobody reads it any more. */
   emit: (bytes: Uint8Array) => Promise<boolean>;
-  /** Told of each JSON document of an answer, for --verbose. */
+  /** Called with each JSON document of an answer, for --verbose. */
   onDocument: (document: Document) => void;
   onWarning: (text: string) => void;
-  /** Told before a generation is sent again: why, and after how many milliseconds. */
+  /** Called before a generation is sent again: why, and after how many milliseconds. */
   onRetry: (reason: string, waitMs: number) => void;
   /** Shared by the generations of a batch. */
   pace?: Pace | undefined;

@@ -42,7 +42,7 @@ export class Http {
   }
 
   /**
-   * Sends a POST, once, and returns the start of its answer, whatever its status. Redirects are not followed: they would
+   * Sends a POST, once, and returns the start of its answer, of any status. Redirects are not followed: they would
    * carry the key elsewhere. Throws ImggenError, whose `charged` is `no` if the request had not left.
    *
    * @param timeoutMs the limit for the whole answer, body included, in milliseconds

@@ -65,7 +65,7 @@ export type Entry =
   | { type: 'unmade'; index: number; reason: string }
   /** An image is no longer available. */
   | { type: 'lost'; index: number; reason: string }
-  /** The user wants what was lost or unmade to be tried once more. */
+  /** The user asks to try lost and unmade images again. */
   | { type: 'retried' }
   /** The generation surely did not happen. */
   | { type: 'failed'; code: string; message: string; requestId: string | null }
