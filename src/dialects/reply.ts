@@ -1,4 +1,5 @@
 import { type ErrorCode, ImggenError } from '../errors.ts';
+import { isObject } from '../json.ts';
 import { type Document, type ImageSource, InlineImage, type Reply, type Usage } from './types.ts';
 
 type Fields = { [key: string]: Document };
@@ -253,5 +254,5 @@ function clipped(value: string): string {
 }
 
 function isFields(value: Document | undefined): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof InlineImage);
+  return isObject(value) && !(value instanceof InlineImage);
 }

@@ -10,10 +10,10 @@ import type { Run, RunImage } from '../journal/types.ts';
 import type { Values } from '../options/settings.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { isPrivateUrl } from '../http/address.ts';
-import { type DownloadOptions, Gone } from '../http/download.ts';
+import { type DownloadOptions, ImageUnavailable } from '../http/download.ts';
 import { fetchImage } from './fetch.ts';
 import { makeRendition } from '../renditions/make.ts';
-import { type FailedImage, sidecarDocument } from './report.ts';
+import { type FailedImage, reasonOf, sidecarDocument } from './report.ts';
 import { saveImage, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
 import type { SavedImage, StoredPart } from '../images/types.ts';
@@ -79,10 +79,10 @@ async function deliverOne(
     return await place(stored, index, log, options, services);
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
-    if (error instanceof Gone || (error.exit === exitOfCode('network') && isExpired(log.run))) {
+    if (error instanceof ImageUnavailable || (error.exit === exitOfCode('network') && isExpired(log.run))) {
       log.add({ type: 'lost', index, reason: error.message });
     }
-    const reason = [error.message, error.reason, error.hint].filter(Boolean).join(': ');
+    const reason = reasonOf(error);
     const kept = log.run.images[index - 1]?.stored;
     if (error.code !== 'output') return { index, reason };
     return { index, reason: kept ? `${reason}; it is kept in ${kept.part}` : reason, output: true };
@@ -97,7 +97,9 @@ async function obtain(
   { http, signal }: Services,
 ): Promise<StoredPart> {
   signal.throwIfAborted();
-  if (source === null || !('url' in source)) throw new Gone('download_failed', 'its bytes are gone');
+  if (source === null || !('url' in source)) {
+    throw new ImageUnavailable('download_failed', 'its bytes are gone');
+  }
   const part = await PartFile.create(where, `${log.run.asked.run}-${index}`);
   const stored = await fetchImage(source.url, part, http, downloads, progress.bytes);
   log.add({ type: 'stored', index, ...stored });
@@ -143,14 +145,7 @@ async function nameIt(
     onWarning(`asked for ${asked.format}, the image is ${facts.format}: ${path}`);
   // With a rendition the sidecar stands beside that.
   if (asked.sidecar && answered && !asked.rendition) {
-    const document = sidecarDocument(asked, answered, index, facts);
-    const written = await saveSidecar(
-      path,
-      document,
-      `${asked.run}-${index}-sidecar`,
-      names.mayReplace(`${path}.json`),
-    );
-    if (!written) onWarning(`${path}.json exists and stays as it is`);
+    await saveSidecar(path, sidecarDocument(asked, answered, index, facts), names, onWarning);
   }
   return { ...facts, path };
 }

@@ -14,7 +14,7 @@ import { conversionsAtOnce } from '../renditions/convert.ts';
 import { makeRendition } from '../renditions/make.ts';
 import type { RenditionSpec } from '../renditions/spec.ts';
 import type { Delivery } from './deliver.ts';
-import { type FailedImage, sidecarDocument } from './report.ts';
+import { type FailedImage, reasonOf, sidecarDocument } from './report.ts';
 import { saveRendition, saveSidecar } from './save.ts';
 import type { Services } from './services.ts';
 
@@ -65,7 +65,7 @@ async function tryMake(
     return await make(index, spec, log, original, names, services);
   } catch (error) {
     if (!(error instanceof ImggenError)) throw error;
-    const reason = [error.message, error.reason, error.hint].filter(Boolean).join(': ');
+    const reason = reasonOf(error);
     if (error.code === 'incomplete') log.add({ type: 'unmade', index, reason });
     return { index, reason: `${reason}; the original is ${original}`, original, output: error.code === 'output' };
   }
@@ -100,9 +100,7 @@ async function make(
       edit: spec,
       original: { file: kept && basename(kept), ...saved.facts },
     };
-    const name = `${asked.run}-${index}-sidecar`;
-    const written = await saveSidecar(path, document, name, names.mayReplace(`${path}.json`));
-    if (!written) onWarning(`${path}.json exists and stays as it is`);
+    await saveSidecar(path, document, names, onWarning);
   }
   log.add({ type: 'made', index, path: resolve(path), facts, original: kept && resolve(kept) });
   return { ...facts, path, original: kept };

@@ -24,6 +24,11 @@ export interface Report {
   elapsedMs: number;
 }
 
+/** Why an image failed, in one line. */
+export function reasonOf({ message, reason, hint }: ImggenError): string {
+  return [message, reason, hint].filter(Boolean).join(': ');
+}
+
 /** `the image is not saved`, `1 of 3 images is not saved`. */
 export function imagesAre(count: number, n: number, state: string): string {
   return n === 1 ? `the image is ${state}` : `${count} of ${n} images ${count === 1 ? 'is' : 'are'} ${state}`;
@@ -44,34 +49,18 @@ export function reportDocument({
     model: asked.model,
     prompt: asked.prompt,
     params: asked.params,
-    images: images.map(({ path, bytes, sha256, format, width, height, original }) => ({
-      path,
-      bytes,
-      sha256,
-      format,
-      width,
-      height,
-      ...(original !== undefined && { original }),
-    })),
-    failed: failed.map(({ index, reason, original }) => ({
-      index,
-      reason,
-      ...(original !== undefined && { original }),
-    })),
+    images: images.map((image) => ({ path: image.path, ...factsOf(image), original: image.original })),
+    failed: failed.map(({ index, reason, original }) => ({ index, reason, original })),
     usage: answered?.usage ?? null,
     expires: answered?.expires ?? null,
     elapsed_ms: Math.round(elapsedMs),
   };
 }
 
+export type SidecarDocument = ReturnType<typeof sidecarDocument>;
+
 /** The document of one image's sidecar: how it was made, and how to tell that it is unchanged. */
-export function sidecarDocument(
-  asked: Asked,
-  answered: Answered,
-  index: number,
-  facts: ImageFacts,
-): Record<string, unknown> {
-  const { bytes, sha256, format, width, height } = facts;
+export function sidecarDocument(asked: Asked, answered: Answered, index: number, facts: ImageFacts) {
   return {
     run: asked.run,
     created: asked.at,
@@ -82,10 +71,11 @@ export function sidecarDocument(
     task_id: answered.taskId,
     index,
     usage: answered.usage,
-    bytes,
-    sha256,
-    format,
-    width,
-    height,
+    ...factsOf(facts),
   };
+}
+
+/** The facts alone, in the order of the documents. */
+function factsOf({ bytes, sha256, format, width, height }: ImageFacts): ImageFacts {
+  return { bytes, sha256, format, width, height };
 }

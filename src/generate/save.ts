@@ -4,6 +4,7 @@ import { PartFile } from '../files/part.ts';
 import type { TargetNames } from '../files/target.ts';
 import { inspectFile } from '../images/inspect.ts';
 import type { StoredPart } from '../images/types.ts';
+import type { SidecarDocument } from './report.ts';
 
 /**
  * Gives image number `index` its final name and returns it. Only a planned name replaces a file, only with --overwrite,
@@ -33,24 +34,23 @@ export async function saveRendition({ part, facts }: StoredPart, target: string)
 }
 
 /**
- * Writes `<image>.json`, whole or not at all. Returns false, and leaves a file of that name as it is, unless `overwrite`
- * is set. Throws ImggenError `output`.
- *
- * @param name of the part file, which no other of the directory has
+ * Writes `<image>.json`, whole or not at all. A file of that name stays, with a warning, unless it may be replaced.
+ * Throws ImggenError `output`.
  */
 export async function saveSidecar(
   image: string,
-  document: unknown,
-  name: string,
-  overwrite: boolean,
-): Promise<boolean> {
+  document: SidecarDocument,
+  names: TargetNames,
+  onWarning: (text: string) => void,
+): Promise<void> {
   const path = `${image}.json`;
   const directory = dirname(path);
-  const part = await PartFile.create({ directory, fallback: directory }, name);
+  const part = await PartFile.create({ directory, fallback: directory }, `${document.run}-${document.index}-sidecar`);
   try {
     await part.write(Buffer.from(`${JSON.stringify(document, null, 2)}\n`));
     await part.finish();
-    return (await (overwrite ? replace(part.path, path) : claim(part.path, [path]))) !== undefined;
+    const written = names.mayReplace(path) ? await replace(part.path, path) : await claim(part.path, [path]);
+    if (written === undefined) onWarning(`${path} exists and stays as it is`);
   } finally {
     await part.discard();
   }

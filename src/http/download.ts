@@ -18,13 +18,13 @@ export interface DownloadOptions {
 /** The longest wait before a repeat, in milliseconds. */
 const patienceMs = 60_000;
 
-/** The server does not have the image any more. */
-export class Gone extends ImggenError {}
+/** The image can no longer be had: its URL has expired, or its bytes are lost. */
+export class ImageUnavailable extends ImggenError {}
 
 /**
  * Downloads a URL. After a lost connection, 429 and 5xx it is repeated up to `retries` times, from where it broke off if
  * the server can (RFC 9110: Range with If-Range), else from the start.
- * Throws ImggenError with the reason of the last try: at once `download_failed` for any 4xx, Gone for 403, 404 and 410.
+ * Throws ImggenError with the reason of the last try: at once `download_failed` for any 4xx, ImageUnavailable for 403, 404 and 410.
  */
 export async function* download(
   http: Http,
@@ -74,7 +74,7 @@ function checkStatus(url: string, status: number): void {
   const message = `${shortUrl(url)} answered HTTP ${status}`;
   if (status === 429 || status >= 500) throw new ImggenError('network', message);
   if ([403, 404, 410].includes(status))
-    throw new Gone('download_failed', message, { cause: 'it is gone, or its URL has expired' });
+    throw new ImageUnavailable('download_failed', message, { cause: 'it is gone, or its URL has expired' });
   throw new ImggenError('download_failed', message);
 }
 
