@@ -28,7 +28,7 @@ export async function main(argv: readonly string[] = process.argv.slice(2), host
 }
 
 async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
-  // Node puts this character where bytes are not UTF-8, and what is sent would not be what was meant.
+  // Node puts this character where bytes are not UTF-8: the API would get another text than the user wrote.
   const invalid = argv.find((argument) => argument.includes('\ufffd'));
   if (invalid !== undefined)
     throw usageError(`the argument "${invalid}" is not valid UTF-8`, 'a prompt can come from stdin or --prompt-file');

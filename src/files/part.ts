@@ -64,7 +64,7 @@ export interface PartPlace {
 
 /**
  * A file that is being written, under a hidden name. It gets a final name only when it is whole and on the disk;
- * whatever else happens, nothing half-written has one.
+ * a half-written file never has one.
  */
 export class PartFile {
   readonly #name: string;

@@ -18,7 +18,7 @@ import type { Json } from '../../request/types.ts';
 import { depthLimit, inexact, kindOf, listNode, mapNode, mistakes, quoted, valueLimit } from './node.ts';
 import type { Field, Mistake, Node, Position, Reading } from './types.ts';
 
-/** YAML 1.2 alone, whatever a %YAML line says: `yes` and `on` are texts, `017` is 17. */
+/** Always YAML 1.2, also with another %YAML line: `yes` and `on` are texts, `017` is 17. */
 const dialect = {
   version: '1.2',
   schema: 'core',

@@ -19,7 +19,7 @@ export interface LockEntry {
   /** The images as they came; those that are not kept are not listed. */
   originals: LockedFile[];
   outputs: LockedFile[];
-  /** Images beyond those that the job declares, and what was made of them: paid for, and not needed. */
+  /** Images beyond those that the job declares, and their renditions: paid for, and not needed. */
   surplus?: LockedFile[];
   run: string;
   model: string;

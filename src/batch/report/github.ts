@@ -22,7 +22,7 @@ export function annotate(
   terminal.always(`::error${place}::${data(oneLine(message))}`);
 }
 
-/** GitHub takes a relative path for one of the workspace, whatever directory a step works in. */
+/** GitHub resolves relative paths against the workspace, not against the directory of the step. */
 function fromWorkspace(file: string, workspace: string | undefined): string {
   const path = workspace ? relative(workspace, resolve(file)) : file;
   return path.startsWith('..') ? file : path;

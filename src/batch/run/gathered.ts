@@ -30,7 +30,7 @@ export class Gathered {
   readonly #surplus: LockedFile[];
   /** How many images the runs of now have brought. */
   #count = 0;
-  /** Whether what was there before is built on. */
+  /** Whether the images of the lock's entry are kept. */
   readonly #keeps: boolean;
 
   /** @param force whether the images that are there are generated again */
@@ -112,7 +112,7 @@ export class Gathered {
     };
   }
 
-  /** What is told of the job. */
+  /** The result, for the report. */
   performed(entry: LockEntry): Performed {
     const { originals, outputs, surplus = [] } = entry;
     const isNew = ({ path }: LockedFile) => !this.#before?.surplus?.some((file) => file.path === path);

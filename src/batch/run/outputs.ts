@@ -25,7 +25,7 @@ export async function convertAgain(
 ): Promise<LockEntry> {
   // Then only the originals are left to be removed.
   if (before.processing === job.processing && !firstDifference(before.outputs, directory)) return before;
-  // What is there when this process is killed shall be known to be the job's.
+  // After a kill, the files that are there are still known as the job's.
   const begin = async () => await log?.begun(job.key, job.fingerprint, before.run);
   await begin();
   const originals = await moveOriginals(job, before, directory);
@@ -55,7 +55,7 @@ async function moveOriginals(job: BatchJob, { originals }: LockEntry, directory:
   const moved: LockedFile[] = [];
   for (const [index, original] of originals.entries()) {
     const planned = job.originals[index];
-    // The extension is that of the bytes, whatever was asked for.
+    // The extension follows the bytes, not the request.
     const path =
       planned === undefined ? original.path : withExtension(relativePath(planned, directory), extname(original.path));
     if (path !== original.path) await copy(join(directory, original.path), join(directory, path));

@@ -112,7 +112,7 @@ async function buy(
   context: PerformContext,
 ): Promise<{ run: Run; reasons: string[] }> {
   const { log, services, budget } = context;
-  // What was finished just now may have the names that were free when the job was read.
+  // A run that was just finished may have taken the names that were free when the job was read.
   const whole = again
     ? planRun({ prompt: job.plan.request.prompt, extra: job.plan.request.extra, collision: 'overwrite' }, job.resolved)
     : job.plan;
