@@ -68,8 +68,8 @@ export class Live {
   }
 
   /**
-   * A terminal that got narrower has wrapped the lines that were drawn: they take more rows than ora knows. That holds
-   * when it tells so late, too: what was drawn since is not wrapped, and so left the upper of those rows alone.
+   * A terminal that became narrower has wrapped the drawn lines: they take more rows than ora counts. The resize event
+   * may come late, after lines in the new width were drawn; the upper rows of the wrapped ones are then still there.
    */
   #drawAnew(): void {
     const ora = this.#ora;
