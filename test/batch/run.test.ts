@@ -258,12 +258,22 @@ describe('the pace', () => {
 
   test('a 429 slows every worker', async () => {
     const [second, third] = [event(), event()];
+    const [hasSecond, hasThird] = [event(), event()];
     const api = await gateway({
       generation: drawing(async (prompt) => {
-        if (prompt === 'limited')
+        if (prompt === 'limited') {
+          // Both others are sent by then: the refusal would hold them back.
+          await Promise.all([hasSecond.happened, hasThird.happened]);
           return refusal(429, 'Too many requests.', 'rate_limit_exceeded', { 'retry-after': '100' });
-        if (prompt === 'second') await second.happened;
-        if (prompt === 'third') await third.happened;
+        }
+        if (prompt === 'second') {
+          hasSecond.happen();
+          await second.happened;
+        }
+        if (prompt === 'third') {
+          hasThird.happen();
+          await third.happened;
+        }
         return cats(1);
       }),
     });
