@@ -19,8 +19,9 @@ export default defineConfig(({ mode }) => ({
     maxWorkers: 2,
     // Test files share loaded modules: importing them anew took a quarter of the processor time.
     isolate: false,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Generous: a loaded machine is ten times slower than an idle one. What hangs is found all the same.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     restoreMocks: true,
     unstubEnvs: true,
   },

@@ -347,7 +347,7 @@ describe('a conversion that fails never loses the original:', () => {
 
 /** Waits until files are there. */
 async function saw(place: Place, ...names: string[]): Promise<void> {
-  await vi.waitUntil(() => names.every((name) => place.files().includes(name)), { timeout: 15_000, interval: 5 });
+  await vi.waitUntil(() => names.every((name) => place.files().includes(name)), { timeout: 60_000, interval: 5 });
 }
 
 /** The journal of the only run: its path and its lines. */

@@ -95,7 +95,7 @@ export function start(args: readonly string[], setup: Setup = {}): Running {
   // A program that ends without reading its input is no fault of the test's.
   child.stdin?.on('error', () => {});
   if (stdin !== null) child.stdin?.end(stdin);
-  const { end, saw } = watched(child, 20_000);
+  const { end, saw } = watched(child, 60_000);
   return {
     place,
     pid: child.pid as number,

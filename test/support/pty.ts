@@ -29,7 +29,7 @@ export interface PtySetup extends Omit<Setup, 'stdin' | 'stdout' | 'stderr'> {
   rows?: number;
 }
 
-const deadlineMs = 20_000;
+const deadlineMs = 60_000;
 
 /** Runs the program where stdin, stdout and stderr are a real terminal. */
 export function pty(args: readonly string[], setup: PtySetup = {}): PtyRun {

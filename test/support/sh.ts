@@ -13,7 +13,7 @@ export function sh(
     cwd: place.cwd,
     env: environment(place, setup),
     encoding: 'buffer' as const,
-    timeout: 20_000,
+    timeout: 60_000,
     maxBuffer: 1 << 26,
   };
   return new Promise((resolve) => {

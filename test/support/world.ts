@@ -87,7 +87,7 @@ export class World {
     const { host, out, err } = this.#host(input);
     this.#server.requests.length = 0;
     const exitCode = process.exitCode;
-    const late = setTimeout(() => out.fail(new Error(`it did not end: ${JSON.stringify(argv)}`)), 20_000);
+    const late = setTimeout(() => out.fail(new Error(`it did not end: ${JSON.stringify(argv)}`)), 60_000);
     try {
       await Promise.race([main(argv, host), out.failure]);
       const outcome: Outcome = {
