@@ -1,6 +1,6 @@
 import { ImggenError } from '../../errors.ts';
 import { planPart, planRun } from '../../generate/plan.ts';
-import type { Report } from '../../generate/report.ts';
+import { imagesAre, type Report } from '../../generate/report.ts';
 import { resumeRun } from '../../generate/resume.ts';
 import { runPlan } from '../../generate/run.ts';
 import type { Services } from '../../generate/services.ts';
@@ -179,7 +179,7 @@ function settled({ run, failed }: Report): Run {
     );
   if (!images.some(isObtainable)) return run;
   const code = failed.some(({ output }) => output) ? 'output' : 'incomplete';
-  throw new ImggenError(code, notSaved(failed.length, asked.n), {
+  throw new ImggenError(code, imagesAre(failed.length, asked.n, 'not saved'), {
     cause: failed.map(({ index, reason }) => `image ${index}: ${reason}`).join('; '),
     hint: 'they are paid for; the next run of the batch downloads them',
     requestId,
@@ -192,15 +192,11 @@ function fellShort(job: BatchJob, gathered: Gathered, reasons: readonly string[]
   log?.done(job.key, entry);
   const isLast = gathered.shortAnswers >= shortAnswerLimit;
   return new FellShort(
-    notSaved(gathered.missing.length, job.count),
+    imagesAre(gathered.missing.length, job.count, 'not saved'),
     reasons.join('; '),
     isLast ? forceHint : 'the next run of the batch generates the missing ones alone',
     gathered.performed(entry),
   );
-}
-
-function notSaved(missing: number, all: number): string {
-  return `${missing} of ${all} ${all === 1 ? 'image is' : 'images are'} not saved`;
 }
 
 const forceHint = 'only --force asks again, and pays again';
