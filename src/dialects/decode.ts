@@ -67,7 +67,8 @@ export async function decodeAnswer(
     }
   } catch (error) {
     if (status >= 300 && status < 400) throw refusalWithoutDocument(status, requestId, redirectOf(answer));
-    const isUnreadable = error instanceof ImggenError && error.code === 'bad_answer';
+    // The status alone tells a refusal, also when its text breaks off.
+    const isUnreadable = error instanceof ImggenError && ['bad_answer', 'network', 'timeout'].includes(error.code);
     if (isUnreadable && !heard.isSuccess) throw refusalWithoutDocument(status, requestId, error.message);
     throw error;
   }

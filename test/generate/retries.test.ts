@@ -26,6 +26,13 @@ describe('a generation that surely was not processed is sent again', () => {
     for (const post of posts) expect(post).toEqual(posts[0]);
   });
 
+  test.each([429, 503])('also when the text of HTTP %d breaks off: the status has said it', async (status) => {
+    const refusal = { status, headers: { 'retry-after': '0' }, body: '{"error":{"mess', broken: 'end' } as const;
+    const api = await gateway({ generation: [refusal, cats()] });
+    const { exit, stdout } = await imggen(['a cat'], { gateway: api });
+    expect({ exit, stdout, posts: api.posts().length }).toEqual({ exit: 0, stdout: 'a-cat-1.png\n', posts: 2 });
+  });
+
   test('and waits as long as Retry-After says', async () => {
     const times: number[] = [];
     const api = await gateway({
